@@ -1,0 +1,82 @@
+"""What a cluster is made of, as data: artifacts, the lock, and what had to be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kprov.events import Emit
+
+Kind: TypeAlias = Literal["binary", "images"]
+Target: TypeAlias = Literal["control-plane", "worker", "controller"]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of the bundle.
+
+    ``kind`` says what a node does with it: a ``binary`` is installed to ``/usr/local/bin/<name>`` with mode 0755,
+    ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, as kubeadm expects
+    them. ``targets`` are the kinds of nodes that need it. ``path`` is relative to the store's root. ``size`` is in bytes.
+    """
+
+    name: str
+    kind: Kind
+    version: str
+    source: str
+    sha256: str
+    size: int
+    path: str
+    targets: tuple[Target, ...]
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part that could not be had here, and what the cluster does without."""
+
+    name: str
+    why: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A finished bundle: what it is for, every artifact, and what was left out. Written as ``bundle.lock.yaml``."""
+
+    source: str
+    kubernetes: str
+    architecture: str
+    artifacts: tuple[Artifact, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A lock together with the folder in which its artifacts lie; ``changed`` is False when all of it was cached."""
+
+    lock: Lock
+    store: Path
+    changed: bool
+
+    def path(self, artifact: Artifact) -> Path:
+        """Where the artifact lies on this machine."""
+        return self.store / artifact.path
+
+
+class Source(Protocol):
+    """Where a bundle comes from. ``ensure`` may be repeated and may be interrupted; it resumes."""
+
+    name: str
+
+    def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:
+        """Have every artifact in the store, its sha256 verified.
+
+        Raises:
+            InputError: this machine or this version cannot be served by the source, and what to do.
+            UnreachableError: the source does not answer.
+            CheckFailed: a build failed or a checksum differs.
+        """
