@@ -1,0 +1,1 @@
+"""Spec to Ansible inventory in kubespray's shape, and such inventories back to a cluster file."""
