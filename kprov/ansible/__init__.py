@@ -1,0 +1,1 @@
+"""Reaches Ansible: runs playbooks as a process and turns what they say into events."""

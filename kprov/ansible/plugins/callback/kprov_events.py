@@ -1,0 +1,104 @@
+"""Write what Ansible does as JSON lines on standard output: for the driver, which shows and keeps them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: kprov_events
+type: stdout
+short_description: JSON lines for kprov's driver
+description: One line per task start and per result of a host, without arguments, registered values or secrets.
+author: ["the kprov authors"]
+"""
+
+import json
+import sys
+import time
+
+from ansible.plugins.callback import CallbackBase
+
+MESSAGE_LIMIT = 4000
+
+
+def words(result):
+    """What a failed task says for itself: its message, and what the command printed where that says more.
+
+    >>> words({"msg": "non-zero return code", "stderr": "no such file"})
+    'non-zero return code: no such file'
+    """
+    if result.get("_ansible_no_log") or result.get("censored"):
+        return str(result.get("censored", "the output is hidden, because it may hold a secret"))
+    parts = [str(result.get("msg", "")).strip()]
+    details = [str(result.get(key, "")).strip() for key in ("module_stderr", "stderr", "log")]
+    parts += [text for text in details if text and text not in parts[0]][:1]
+    return ": ".join(part for part in parts if part)[:MESSAGE_LIMIT]
+
+
+class CallbackModule(CallbackBase):
+    """The callback; Ansible makes one per run."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "kprov_events"
+
+    def __init__(self):
+        super().__init__()
+        self._play = ""
+        self._started = {}
+
+    def _write(self, **line):
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+    def v2_playbook_on_play_start(self, play):
+        """Remember the play for the lines that follow."""
+        self._play = play.get_name()
+
+    def v2_playbook_on_task_start(self, task, is_conditional):  # noqa: ARG002 - Ansible passes it by name
+        """Say that a task begins."""
+        self._write(kind="task", play=self._play, role=self._role(task), task=task.get_name().rpartition(" : ")[2])
+
+    v2_playbook_on_handler_task_start = v2_playbook_on_task_start
+    v2_playbook_on_cleanup_task_start = v2_playbook_on_task_start
+
+    def v2_runner_on_start(self, host, task):
+        """Start the clock of one host's task."""
+        self._started[host.get_name(), task._uuid] = time.monotonic()
+
+    @staticmethod
+    def _role(task):
+        return task._role.get_name() if task._role else ""
+
+    def _result(self, result, status, message=""):
+        task, host = result._task, result._host.get_name()
+        started = self._started.pop((host, task._uuid), time.monotonic())
+        self._write(
+            kind="result",
+            play=self._play,
+            role=self._role(task),
+            task=task.get_name().rpartition(" : ")[2],
+            host=host,
+            status=status,
+            duration_s=round(time.monotonic() - started, 3),
+            message=message,
+        )
+
+    def v2_runner_on_ok(self, result):
+        """A host is done with a task."""
+        self._result(result, "changed" if result._result.get("changed") else "ok")
+
+    def v2_runner_on_skipped(self, result):
+        """A host had nothing to do in a task."""
+        self._result(result, "skipped")
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        """A task failed on a host."""
+        self._result(result, "ok" if ignore_errors else "failed", words(result._result))
+
+    def v2_runner_on_unreachable(self, result):
+        """A host cannot be reached any more."""
+        self._result(result, "unreachable", words(result._result))
+
+    def v2_playbook_on_stats(self, stats):
+        """Say how each host ended; the number of results, so that nothing is counted twice."""
+        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._write(kind="recap", hosts=hosts)

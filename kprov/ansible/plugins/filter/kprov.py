@@ -1,0 +1,30 @@
+"""Filters that choose among nodes by what the role ``node`` found on them."""
+
+from __future__ import annotations
+
+
+def _membership(name, hostvars):
+    return hostvars[name]["node_facts"]["membership"]
+
+
+def seed(nodes, hostvars):
+    """The control plane that speaks for the cluster: the first that is a member, else the first, which will found it.
+
+    So a first control plane that was lost and made anew joins the living cluster and never founds a second one.
+    """
+    names = [node["name"] for node in nodes if node["control_plane"]]
+    return next((name for name in names if _membership(name, hostvars) == "member"), names[0])
+
+
+def joiners(nodes, hostvars):
+    """The nodes that are no members yet, but for the one that founds the cluster."""
+    founder = seed(nodes, hostvars)
+    return [node for node in nodes if node["name"] != founder and _membership(node["name"], hostvars) != "member"]
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self):
+        """What Ansible asks for."""
+        return {"kprov_seed": seed, "kprov_joiners": joiners}

@@ -1,0 +1,79 @@
+#!/usr/bin/python
+"""On the controller: serve the bundle to the nodes for as long as the playbook runs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kprov_bundle_server
+short_description: Serve the bundle to the nodes while the playbook runs
+description:
+  - Starts C(python -m kprov.bundle.serve) on the address from which this machine reaches the nodes.
+  - The server hands out the listed files only, under a secret path, and ends with the playbook.
+options:
+  files: {description: "Path on the server -> file on this machine.", type: dict, required: true}
+  peer: {description: Address of one of the nodes., type: str, required: true}
+author: ["the kprov authors"]
+"""
+
+EXAMPLES = r"""
+- name: Serve the bundle
+  kprov_bundle_server:
+    files: {kubelet: /srv/bundle/kubelet}
+    peer: 10.0.0.11
+"""
+
+RETURN = r"""
+url: {description: "Where the files are, with the secret path.", returned: always, type: str}
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def local_address(peer):
+    """The address that this machine uses towards a peer; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        return probe.getsockname()[0]
+
+
+def playbook_pid():
+    """The process of ansible-playbook above this module: the oldest ancestor that runs it."""
+    pid, found = os.getppid(), os.getppid()
+    while pid > 1:
+        with open("/proc/%d/cmdline" % pid, "rb") as handle:
+            command = handle.read()
+        if b"ansible-playbook" in command:
+            found = pid
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as handle:
+            pid = int(handle.read().rpartition(")")[2].split()[1])
+    return found
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={"files": {"type": "dict", "required": True}, "peer": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    try:
+        address = local_address(module.params["peer"])
+    except OSError as error:
+        module.fail_json(msg="no route to %s: %s" % (module.params["peer"], error.strerror))
+    request = {"addresses": [address], "files": module.params["files"], "watch_pid": playbook_pid()}
+    command = [sys.executable, "-m", "kprov.bundle.serve"]
+    started = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    if started.returncode:
+        module.fail_json(msg="the bundle server did not start: %s" % started.stderr.strip()[-400:])
+    answer = json.loads(started.stdout.splitlines()[0])
+    url = "http://%s:%d/%s/" % (address, answer["port"], answer["secret"])
+    module.exit_json(changed=False, url=url)
+
+
+if __name__ == "__main__":
+    main()

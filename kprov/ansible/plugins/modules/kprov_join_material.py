@@ -1,0 +1,237 @@
+#!/usr/bin/python
+"""On a control plane: prepare what joining nodes need, and take it back when they have joined."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kprov_join_material
+short_description: Prepare what joining nodes need, and take it back afterwards
+description:
+  - With O(state=present), removes what a joining node left in the cluster in an earlier life (its Node object, its etcd
+    member), uploads the shared certificates under a fresh key where a control plane joins, and creates a short-lived
+    bootstrap token.
+  - With O(state=absent), removes the uploaded certificates and every bootstrap token that kprov made.
+  - The result holds secrets; the task that registers it needs C(no_log).
+options:
+  state: {description: Prepare or take back., type: str, choices: [present, absent], default: present}
+  joiners:
+    description: The nodes about to join.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name of the node., type: str, required: true}
+      address: {description: Its address., type: str, required: true}
+      control_plane: {description: Whether it becomes a control plane., type: bool, required: true}
+  documents: {description: "kubeadm's documents for this control plane.", type: list, elements: dict, default: []}
+author: ["the kprov authors"]
+"""
+
+EXAMPLES = r"""
+- name: Take the join material back
+  kprov_join_material:
+    state: absent
+"""
+
+RETURN = r"""
+material: {description: "Token, certificate key and CA (base64).", returned: with O(state=present), type: dict}
+removed: {description: What was removed from the cluster., returned: always, type: list}
+"""
+
+import base64
+import json
+import os
+import secrets
+import string
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+ADMIN = "/etc/kubernetes/admin.conf"
+CA = "/etc/kubernetes/pki/ca.crt"
+RUNTIME = "/run/kprov"
+DESCRIPTION = "kprov: join"
+OURS = (DESCRIPTION, "kprov: init", "Proxy for managing TTL for the kubeadm-certs secret")
+"""Descriptions of the tokens to take back; the last is the one kubeadm upload-certs makes beside its secret."""
+LIFETIME_S = 900
+ETCD_TLS = [
+    "--cacert=/etc/kubernetes/pki/etcd/ca.crt",
+    "--cert=/etc/kubernetes/pki/etcd/server.crt",
+    "--key=/etc/kubernetes/pki/etcd/server.key",
+]
+
+
+class ClusterError(Exception):
+    """A command on the cluster failed."""
+
+
+class Cluster:
+    """The cluster as kubectl on this control plane sees it."""
+
+    def __init__(self, module):
+        self._module = module
+
+    def run(self, command, data=None):
+        """Run a command; return its output."""
+        code, out, err = self._module.run_command(command, data=data)
+        if code:
+            raise ClusterError("%s: %s" % (" ".join(command[:4]), err.strip()[-400:]))
+        return out
+
+    def kubectl(self, *words, data=None):
+        """Run kubectl as the cluster's admin; what it is given on standard input appears nowhere else."""
+        return self.run(["kubectl", "--kubeconfig", ADMIN, *words], data=data)
+
+    def etcdctl(self, *words):
+        """Run etcdctl in an etcd pod that is ready: ours, if it runs, is one of several."""
+        listed = json.loads(self.kubectl("-n", "kube-system", "get", "pods", "-l", "component=etcd", "-o", "json"))
+        live = [
+            pod["metadata"]["name"]
+            for pod in listed["items"]
+            if any(container["ready"] for container in pod["status"].get("containerStatuses", []))
+        ]
+        if not live:
+            raise ClusterError("no etcd pod is ready")
+        inside = ["etcdctl", "--endpoints=https://127.0.0.1:2379", *ETCD_TLS, *words]
+        return self.kubectl("-n", "kube-system", "exec", live[0], "--", *inside)
+
+
+def left_over_members(members, joiners):
+    """The ids (hexadecimal) of etcd members that a joining control plane left behind.
+
+    A member that never started has no name; its peer URL tells whose it is.
+
+    >>> left_over_members({"members": [{"ID": 255, "name": "", "peerURLs": ["https://10.0.0.2:2380"]}]},
+    ...                   [{"name": "m2", "address": "10.0.0.2", "control_plane": True}])
+    ['ff']
+    """
+    names = {joiner["name"] for joiner in joiners if joiner["control_plane"]}
+    urls = {"https://%s:2380" % joiner["address"] for joiner in joiners if joiner["control_plane"]}
+    return [
+        "%x" % member["ID"]
+        for member in members["members"]
+        if member.get("name") in names or urls.intersection(member.get("peerURLs", []))
+    ]
+
+
+def token_secret(now_s):
+    """A bootstrap token and the Secret that makes it valid for a quarter of an hour."""
+    letters = string.ascii_lowercase + string.digits
+    token_id, token = ("".join(secrets.choice(letters) for _ in range(count)) for count in (6, 16))
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s + LIFETIME_S))
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "bootstrap.kubernetes.io/token",
+        "metadata": {"name": "bootstrap-token-" + token_id, "namespace": "kube-system"},
+        "stringData": {
+            "token-id": token_id,
+            "token-secret": token,
+            "expiration": expires,
+            "description": DESCRIPTION,
+            "usage-bootstrap-authentication": "true",
+            "usage-bootstrap-signing": "true",
+            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+        },
+    }
+    return "%s.%s" % (token_id, token), secret
+
+
+def forget(cluster, joiners):
+    """Remove what the joining nodes left in the cluster in an earlier life; return what was removed."""
+    removed = []
+    nodes = {item["metadata"]["name"] for item in json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]}
+    if any(joiner["control_plane"] for joiner in joiners):
+        members = json.loads(cluster.etcdctl("member", "list", "-w", "json"))
+        for identity in left_over_members(members, joiners):
+            cluster.etcdctl("member", "remove", identity)
+            removed.append("etcd member " + identity)
+    for name in sorted(nodes.intersection(joiner["name"] for joiner in joiners)):
+        cluster.kubectl("delete", "node", name, "--wait=true", "--timeout=60s")
+        removed.append("node " + name)
+    return removed
+
+
+def upload_certificates(cluster, documents):
+    """Upload the control plane's certificates under a fresh key; return the key."""
+    key = secrets.token_hex(32)
+    path = RUNTIME + "/upload.yaml"
+    keyed = [{**doc, "certificateKey": key} if doc["kind"] == "InitConfiguration" else doc for doc in documents]
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write("\n---\n".join(json.dumps(doc) for doc in keyed))
+        cluster.run(
+            [
+                "kubeadm",
+                "init",
+                "phase",
+                "upload-certs",
+                "--upload-certs",
+                "--skip-certificate-key-print",
+                "--config",
+                path,
+            ]
+        )
+    finally:
+        os.unlink(path)
+    return key
+
+
+def revoke(cluster, check):
+    """Remove every bootstrap token that kprov made and the uploaded certificates; return their names."""
+    listed = json.loads(cluster.kubectl("-n", "kube-system", "get", "secrets", "-o", "json"))["items"]
+    described = {base64.b64encode(text.encode()).decode() for text in OURS}
+    names = [
+        item["metadata"]["name"]
+        for item in listed
+        if item["metadata"]["name"] == "kubeadm-certs"
+        or (
+            item["type"] == "bootstrap.kubernetes.io/token" and (item.get("data") or {}).get("description") in described
+        )
+    ]
+    if names and not check:
+        cluster.kubectl("-n", "kube-system", "delete", "secret", "--ignore-not-found", *names)
+    return names
+
+
+def main():
+    """Run the module."""
+    suboptions = {
+        "name": {"type": "str", "required": True},
+        "address": {"type": "str", "required": True},
+        "control_plane": {"type": "bool", "required": True},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "joiners": {"type": "list", "elements": "dict", "default": [], "options": suboptions},
+            "documents": {"type": "list", "elements": "dict", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    module.run_command_environ_update = {"PATH": "/usr/local/bin:" + os.environ.get("PATH", "/usr/bin:/bin")}
+    cluster, joiners = Cluster(module), module.params["joiners"]
+    try:
+        if module.params["state"] == "absent":
+            removed = revoke(cluster, module.check_mode) if os.path.exists(ADMIN) else []
+            module.exit_json(changed=bool(removed), removed=removed)
+        if not joiners or module.check_mode:
+            module.exit_json(changed=False, removed=[], material={})
+        os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
+        removed = forget(cluster, joiners)
+        token, secret = token_secret(time.time())
+        cluster.kubectl("create", "-f", "-", data=json.dumps(secret))
+        key = ""
+        if any(joiner["control_plane"] for joiner in joiners):
+            key = upload_certificates(cluster, module.params["documents"])
+        with open(CA, "rb") as handle:
+            ca = base64.b64encode(handle.read()).decode()
+    except ClusterError as error:
+        module.fail_json(msg=str(error))
+    material = {"token": token, "certificate_key": key, "ca": ca}
+    module.exit_json(changed=bool(removed), removed=removed, material=material)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+#!/usr/bin/python
+"""Make the node a member of the cluster with kubeadm, safe to interrupt and to repeat."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kprov_kubeadm
+short_description: Make the node a member of the cluster with kubeadm
+description:
+  - Runs C(kubeadm init) or C(kubeadm join) unless the node is a member already.
+  - What an interrupted run of this module left behind is undone with C(kubeadm reset) first; anything that this module
+    did not begin itself is never touched.
+  - The configuration with the join secrets lies in a tmpfs, readable by root alone, and is removed afterwards.
+options:
+  operation: {description: What to run., type: str, choices: [init, join], required: true}
+  cluster: {description: Name of the cluster., type: str, required: true}
+  documents:
+    description: kubeadm's configuration documents, without secrets.
+    type: list
+    elements: dict
+    required: true
+  endpoint: {description: "The API endpoint as host:port.", type: str, required: true}
+  material:
+    description: What a join needs, as M(kprov_join_material) returns it.
+    type: dict
+author: ["the kprov authors"]
+"""
+
+EXAMPLES = r"""
+- name: Found the cluster
+  kprov_kubeadm:
+    operation: init
+    cluster: lab
+    endpoint: api.lab.internal:8443
+    documents: "{{ control_plane_init_documents }}"
+"""
+
+RETURN = r"""
+log: {description: Where kubeadm's output is kept on the node., returned: always, type: str}
+repaired: {description: Whether an interrupted run was undone first., returned: always, type: bool}
+"""
+
+import fcntl
+import glob
+import json
+import os
+import re
+import secrets
+import ssl
+import string
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from ansible.module_utils.basic import AnsibleModule
+
+MARKER = "/var/lib/kprov/kubeadm.json"
+RUNTIME = "/run/kprov"
+LOGS = "/var/log/kprov"
+DISCOVERY = RUNTIME + "/discovery.conf"
+TRACES = ("/etc/kubernetes/*.conf", "/etc/kubernetes/manifests/*.yaml", "/var/lib/etcd/member")
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C"}
+DEADLINE_S = 540
+LOCK_S = 600
+
+
+class KubeadmError(Exception):
+    """It did not work; the text says what kubeadm or the node reported."""
+
+
+def first_errors(output, limit=6):
+    """The lines of kubeadm's output that say what went wrong.
+
+    >>> first_errors("W0101 noise\\n[ERROR Swap]: running with swap on\\nTo see the stack trace ...\\n")
+    '[ERROR Swap]: running with swap on'
+    """
+    telling = re.compile(r"\[ERROR|^error|^\s+- |[Tt]imed out|could not|couldn't|cannot|refused")
+    lines = [line.strip() for line in output.splitlines() if telling.search(line)]
+    return "\n".join(lines[:limit]) or "\n".join(output.splitlines()[-limit:])
+
+
+def throwaway_token():
+    """A bootstrap token in kubeadm's format: kubeadm init insists on one, and this one expires at once."""
+    letters = string.ascii_lowercase + string.digits
+    pick = lambda count: "".join(secrets.choice(letters) for _ in range(count))  # noqa: E731
+    return "%s.%s" % (pick(6), pick(16))
+
+
+def with_secrets(documents, material):
+    """The documents as kubeadm is to read them: the join secrets put in.
+
+    An InitConfiguration gets a token that expires at once; the JoinConfiguration of a control plane gets the key of the
+    shared certificates. Nothing else differs from what was rendered.
+    """
+    out = []
+    for document in documents:
+        copy = dict(document)
+        if copy["kind"] == "InitConfiguration":
+            copy["bootstrapTokens"] = [{"token": throwaway_token(), "ttl": "1m0s", "description": "kprov: init"}]
+        if copy["kind"] == "JoinConfiguration" and "controlPlane" in copy:
+            copy["controlPlane"] = {**copy["controlPlane"], "certificateKey": material["certificate_key"]}
+        out.append(copy)
+    return out
+
+
+def discovery(material, endpoint):
+    """The kubeconfig that kubeadm join discovers the cluster with: its CA, its address and the token."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "join",
+                "cluster": {"server": "https://" + endpoint, "certificate-authority-data": material["ca"]},
+            }
+        ],
+        "users": [{"name": "join", "user": {"token": material["token"]}}],
+        "contexts": [{"name": "join", "context": {"cluster": "join", "user": "join"}}],
+        "current-context": "join",
+    }
+
+
+def write_private(path, text):
+    """Write a file that only root may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def mark(cluster, operation, state):
+    """Remember, in one step, how far the node is."""
+    os.makedirs(os.path.dirname(MARKER), exist_ok=True)
+    temporary = MARKER + ".new"
+    with open(temporary, "w", encoding="utf-8") as out:
+        json.dump({"cluster": cluster, "operation": operation, "state": state}, out)
+        out.flush()
+        os.fsync(out.fileno())
+    os.rename(temporary, MARKER)
+
+
+def marker():
+    """The marker's content, or None."""
+    try:
+        with open(MARKER, encoding="utf-8") as handle:
+            return json.load(handle)
+    except FileNotFoundError:
+        return None
+
+
+def traces():
+    """Whether kubeadm or etcd left anything on the node."""
+    return any(glob.glob(trace) for trace in TRACES)
+
+
+def lock():
+    """Wait for an earlier run of this module on the node: it goes on when its connection is cut."""
+    handle = os.open(RUNTIME + "/kubeadm.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise KubeadmError("another kubeadm has been running on the node for %d s" % LOCK_S) from None
+            time.sleep(0.5)
+        else:
+            return handle
+
+
+def run(command, log):
+    """Run a command with its output appended to the log; return its code and output."""
+    with open(log, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        out.write("$ %s\n" % " ".join(command))
+        out.flush()
+        start = out.tell()
+        try:
+            code = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=ENVIRONMENT,
+                timeout=DEADLINE_S,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+    with open(log, encoding="utf-8", errors="replace") as back:
+        back.seek(start)
+        return code, back.read()
+
+
+def ready(endpoint):
+    """Whether the API answers at the endpoint; who it is does not matter here, the kubelet checks that."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen("https://%s/readyz" % endpoint, timeout=3, context=context) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def undo(operation, endpoint, log):
+    """Take back what an interrupted run left, without hurting the members.
+
+    A control plane that was cut off while it joined may be counted as an etcd member already. Its etcd has to run
+    before it can leave: otherwise the others lose their quorum. So the kubelet runs until the API answers, and only
+    then comes the reset.
+    """
+    if operation == "join" and os.path.exists("/etc/kubernetes/manifests/etcd.yaml"):
+        run(["systemctl", "start", "kubelet"], log)
+        deadline = time.monotonic() + 150
+        while not ready(endpoint):
+            if time.monotonic() > deadline:
+                raise KubeadmError(
+                    "the join of this node was interrupted, and the API at %s does not answer: undoing it now "
+                    "could cost etcd its quorum; start the other control planes first" % endpoint
+                )
+            time.sleep(1)
+    code, output = run(["kubeadm", "reset", "--force"], log)
+    if code:
+        raise KubeadmError("kubeadm reset: " + first_errors(output))
+
+
+def become_member(params, log):
+    """Run kubeadm; return whether an interrupted run was undone first."""
+    cluster, operation, endpoint = params["cluster"], params["operation"], params["endpoint"]
+    seen = marker()
+    repaired = bool(seen and seen["state"] == "in-progress" and traces())
+    if repaired:
+        undo(seen["operation"], endpoint, log)
+    mark(cluster, operation, "in-progress")
+    config = RUNTIME + "/kubeadm.yaml"
+    material = params["material"] or {}
+    try:
+        # JSON is YAML; kubeadm takes several documents in one file.
+        parts = [json.dumps(document) for document in with_secrets(params["documents"], material)]
+        write_private(config, "\n---\n".join(parts))
+        if operation == "join":
+            write_private(DISCOVERY, json.dumps(discovery(material, endpoint)))
+            command = ["kubeadm", "join", "--config", config]
+        else:
+            command = ["kubeadm", "init", "--config", config, "--skip-token-print"]
+        code, output = run(command, log)
+    finally:
+        for path in (config, DISCOVERY):
+            if os.path.exists(path):
+                os.unlink(path)
+    if code:
+        raise KubeadmError("kubeadm %s: %s" % (operation, first_errors(output)))
+    mark(cluster, operation, "member")
+    return repaired
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "operation": {"type": "str", "choices": ["init", "join"], "required": True},
+            "cluster": {"type": "str", "required": True},
+            "documents": {"type": "list", "elements": "dict", "required": True},
+            "endpoint": {"type": "str", "required": True},
+            "material": {"type": "dict", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    log = "%s/kubeadm-%s.log" % (LOGS, params["operation"])
+
+    def settled():
+        seen = marker()
+        return bool(seen and seen["cluster"] == params["cluster"] and seen["state"] == "member" and traces())
+
+    if module.check_mode:
+        module.exit_json(changed=not settled(), log=log, repaired=False)
+    for folder in (RUNTIME, LOGS):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    try:
+        held = lock()
+        if settled():
+            module.exit_json(changed=False, log=log, repaired=False)
+        seen = marker()
+        if traces() and (seen is None or seen["cluster"] != params["cluster"]):
+            raise KubeadmError("the node carries another cluster (/etc/kubernetes or /var/lib/etcd is in use)")
+        repaired = become_member(params, log)
+        os.close(held)
+    except KubeadmError as error:
+        module.fail_json(msg=str(error), log=log)
+    module.exit_json(changed=True, log=log, repaired=repaired)
+
+
+if __name__ == "__main__":
+    main()

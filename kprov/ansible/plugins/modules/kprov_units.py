@@ -1,0 +1,131 @@
+#!/usr/bin/python
+"""Bring a list of systemd units to a stated state in one task, with check mode."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kprov_units
+short_description: Bring a list of systemd units to a stated state in one task
+description:
+  - Enables and starts units, and restarts a unit that runs since before its configuration was last written.
+  - So a run that was interrupted between a file and its restart is mended by the next one.
+options:
+  units:
+    description: The units, in the order in which they are handled.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name: {description: Name with suffix., type: str, required: true}
+      enabled: {description: Whether it starts at boot., type: bool, default: true}
+      started: {description: Whether it runs now; absent means as it is., type: bool}
+      config: {description: Files that the unit reads when it starts., type: list, elements: path, default: []}
+      optional: {description: Pass over the unit where it does not exist., type: bool, default: false}
+author: ["the kprov authors"]
+"""
+
+EXAMPLES = r"""
+- name: Run containerd
+  kprov_units:
+    units:
+      - {name: containerd.service, started: true, config: [/etc/containerd/config.toml]}
+"""
+
+RETURN = r"""
+actions: {description: "What was done, as systemctl verbs and units.", returned: always, type: list}
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic"
+
+
+def parse(text):
+    """The property blocks of ``systemctl show``, by unit.
+
+    >>> parse("Id=a.service\\nActiveState=active\\n\\nId=b.service\\n")["a.service"]["ActiveState"]
+    'active'
+    """
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def newest(paths):
+    """Wall-clock time of the newest change among the files that exist, in seconds; 0 without any."""
+    return max([os.stat(path).st_mtime for path in paths if os.path.exists(path)], default=0.0)
+
+
+def plan(unit, seen, config_time, boot_time):
+    """The systemctl verbs that bring one unit to its state.
+
+    Args:
+        unit: what is wanted.
+        seen: its properties from ``systemctl show``.
+        config_time: when its configuration was last written, seconds since the epoch.
+        boot_time: when the monotonic clock was zero, seconds since the epoch.
+
+    >>> plan({"enabled": True, "started": True}, {"ActiveState": "inactive", "UnitFileState": "disabled"}, 0, 0)
+    ['enable', 'start']
+    """
+    verbs = []
+    enabled = seen.get("UnitFileState") in ("enabled", "static", "indirect", "generated", "alias", "enabled-runtime")
+    if unit["enabled"] and not enabled:
+        verbs.append("enable")
+    if not unit["enabled"] and seen.get("UnitFileState") in ("enabled", "enabled-runtime"):
+        verbs.append("disable")
+    active = seen.get("ActiveState") in ("active", "activating", "reloading")
+    if unit.get("started") is True:
+        since = boot_time + int(seen.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+        if not active:
+            verbs.append("start")
+        elif config_time > since:
+            verbs.append("restart")
+    elif unit.get("started") is False and active:
+        verbs.append("stop")
+    return verbs
+
+
+def main():
+    """Run the module."""
+    suboptions = {
+        "name": {"type": "str", "required": True},
+        "enabled": {"type": "bool", "default": True},
+        "started": {"type": "bool"},
+        "config": {"type": "list", "elements": "path", "default": []},
+        "optional": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(
+        argument_spec={"units": {"type": "list", "elements": "dict", "required": True, "options": suboptions}},
+        supports_check_mode=True,
+    )
+    names = [unit["name"] for unit in module.params["units"]]
+    show = ["systemctl", "show", "--property", PROPERTIES, *names]
+    seen = parse(module.run_command(show, check_rc=True)[1])
+    if any(block.get("NeedDaemonReload") == "yes" for block in seen.values()) and not module.check_mode:
+        module.run_command(["systemctl", "daemon-reload"], check_rc=True)
+        seen = parse(module.run_command(show, check_rc=True)[1])
+    boot_time = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    actions = []
+    for unit in module.params["units"]:
+        name = unit["name"]
+        state = seen.get(name, {"LoadState": "not-found"})
+        if state["LoadState"] == "not-found":
+            if unit["optional"] or module.check_mode:
+                continue
+            module.fail_json(msg="there is no unit %s" % name)
+        for verb in plan(unit, state, newest(unit["config"]), boot_time):
+            actions.append("%s %s" % (verb, name))
+            if module.check_mode:
+                continue
+            code, _, err = module.run_command(["systemctl", verb, name])
+            if code:
+                log = module.run_command(["journalctl", "--no-pager", "-n", "15", "-o", "cat", "-u", name])[1]
+                module.fail_json(msg="systemctl %s %s: %s" % (verb, name, err.strip()), log=log)
+    module.exit_json(changed=bool(actions), actions=actions)
+
+
+if __name__ == "__main__":
+    main()

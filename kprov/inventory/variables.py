@@ -1,0 +1,107 @@
+"""A cluster file as the variables of the roles: everything is decided here, so that no task computes.
+
+Every name belongs to one role and stands in that role's ``argument_specs.yml``; a contract test holds them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from kprov.inventory.model import Variables
+from kprov.release import kubeadm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kprov.inventory.model import JSON
+    from kprov.release.catalog import Release
+    from kprov.spec.model import ClusterSpec, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """What the machines are like, as the provider of the lab knows it.
+
+    ``shared_kernel``: the nodes are containers: swap, clock, modules and connection tracking belong to the host.
+    """
+
+    shared_kernel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What nodes fetch: for each kind of node its artifacts, and for each path on the server the file behind it."""
+
+    control_plane: Sequence[Mapping[str, JSON]] = ()
+    worker: Sequence[Mapping[str, JSON]] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def variables(
+    spec: ClusterSpec, release: Release, machines: Machines, deliveries: Deliveries, ssh_config: Path
+) -> Variables:
+    """The group variables and, by node, the host variables; no secret is among them."""
+    nodes: list[dict[str, JSON]] = [
+        {"name": name, "address": str(node.address), "control_plane": "control-plane" in node.roles}
+        for name, node in spec.nodes.items()
+    ]
+    endpoint = f"{spec.endpoint_host}:{spec.endpoint_port}"
+    node_local = spec.endpoint.mode == "node-local"
+    group: dict[str, JSON] = {
+        "ansible_user": spec.ssh.user,
+        "ansible_port": spec.ssh.port,
+        "ansible_ssh_common_args": f"-F {ssh_config}",
+        "bundle_files": dict(deliveries.files),
+        "bundle_peer": nodes[0]["address"],
+        "node_cluster": spec.cluster,
+        "node_hosts": _hosts(spec),
+        "node_manage_host": not machines.shared_kernel,
+        "container_runtime_sandbox_image": release.image(release.pause_image),
+        "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
+        # Debian's package containernetworking-plugins brings them there; upstream's archive goes to /opt/cni/bin.
+        "container_runtime_cni_bin_dir": "/usr/lib/cni" if spec.network.plugin == "bridge" else "/opt/cni/bin",
+        "api_endpoint_port": spec.endpoint_port,
+        "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
+        "control_plane_cluster": spec.cluster,
+        "control_plane_endpoint": endpoint,
+        "control_plane_nodes": nodes,
+        "join_cluster": spec.cluster,
+        "join_endpoint": endpoint,
+        "network_plugin": spec.network.plugin,
+        "network_pods": str(spec.network.pods),
+        "network_nodes": nodes,
+    }
+    hosts = {name: _of_node(spec, release, machines, deliveries, name, node) for name, node in spec.nodes.items()}
+    return Variables(group=group, hosts=hosts)
+
+
+def _hosts(spec: ClusterSpec) -> list[JSON]:
+    """The lines of ``/etc/hosts``: every node, and with a node-local endpoint the name that each resolves to itself."""
+    lines: list[JSON] = [{"address": str(node.address), "names": [name]} for name, node in spec.nodes.items()]
+    if spec.endpoint.mode == "node-local":
+        lines.append({"address": "127.0.0.1", "names": [spec.endpoint_host]})
+    return lines
+
+
+def _of_node(
+    spec: ClusterSpec, release: Release, machines: Machines, deliveries: Deliveries, name: str, node: Node
+) -> Mapping[str, JSON]:
+    plane = "control-plane" in node.roles
+    values: dict[str, JSON] = {
+        "kubernetes_artifacts": list(deliveries.control_plane if plane else deliveries.worker),
+        "join_documents": [_json(kubeadm.join_configuration(release, name, node))],
+    }
+    if plane:
+        values["control_plane_documents"] = [
+            _json(kubeadm.init_configuration(release, name, node)),
+            _json(kubeadm.cluster_configuration(spec, release)),
+            _json(kubeadm.kubelet_configuration(spec, shared_kernel=machines.shared_kernel)),
+            _json(kubeadm.kube_proxy_configuration(spec, shared_kernel=machines.shared_kernel)),
+        ]
+    return values
+
+
+def _json(document: kubeadm.Document) -> JSON:
+    return cast("JSON", document)

@@ -1,0 +1,67 @@
+"""The version catalog: what belongs to a Kubernetes minor version, read from ``catalog.yaml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from kprov.errors import Problem, SpecError
+from kprov.spec.model import ClusterSpec, SourceName  # noqa: TC001 - pydantic reads the annotation
+
+
+class Release(BaseModel):
+    """The rules of one minor version; images are relative to ``image_repository``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kubeadm_api: Literal["v1beta2", "v1beta3", "v1beta4"]
+    image_repository: str
+    pause_image: str
+    control_plane_taints: tuple[str, ...]
+    cri_socket: str
+    sources: tuple[SourceName, ...]
+    patches: tuple[str, ...]
+
+    def image(self, relative: str) -> str:
+        """The full reference of an image of this release."""
+        return f"{self.image_repository}/{relative}"
+
+
+@cache
+def releases() -> dict[str, Release]:
+    """Every known minor version, oldest first."""
+    text = files(__package__).joinpath("catalog.yaml").read_text(encoding="utf-8")
+    return {minor: Release.model_validate(entry) for minor, entry in yaml.safe_load(text)["minors"].items()}
+
+
+def minor_of(version: str) -> str:
+    """The minor version of a full version.
+
+    >>> minor_of("1.36.4")
+    '1.36'
+    """
+    return ".".join(version.split(".")[:2])
+
+
+def resolve(spec: ClusterSpec, *, file: str, line: int = 0) -> Release:
+    """The rules for the version that a cluster file asks for.
+
+    Raises:
+        SpecError: the version has no rules, or none of the bundle's sources can serve it.
+    """
+    version = spec.kubernetes.version
+    known = releases()
+    release = known.get(minor_of(version))
+    newest = ", ".join(patch for entry in known.values() for patch in entry.patches)
+    key = "kubernetes.version"
+    if release is None:
+        raise SpecError([Problem(file, line, key, f"no rules for Kubernetes {version}", f"one of {newest}")])
+    if not set(spec.bundle.source) & set(release.sources):
+        wrong = f"Kubernetes {version} does not come from {' or '.join(spec.bundle.source)}"
+        right = f"bundle.source: {release.sources[0]}; or another version: {newest}"
+        raise SpecError([Problem(file, line, key, wrong, right)])
+    return release
