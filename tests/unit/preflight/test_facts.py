@@ -1,0 +1,176 @@
+"""Facts out of what real machines answer."""
+
+from __future__ import annotations
+
+from kprov.preflight.facts import Clock, Disk, Listener, host_facts
+from kprov.preflight.gather import clock, interpret
+from kprov.ssh.batch import Answer
+
+# As a Debian 12 container in a lab answers, shortened in length only.
+DEBIAN = """\
+@@clock-before
+1763708899.250000000
+
+@@=0
+@@uid
+0
+
+@@=0
+@@python
+3.11.2
+
+@@=0
+@@init
+systemd
+
+@@=0
+@@os
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+VERSION_ID="12"
+ID=debian
+
+@@=0
+@@kernel
+6.1.0-37-amd64
+
+@@=0
+@@arch
+x86_64
+
+@@=0
+@@memory
+MemTotal:       24684356 kB
+MemFree:        23131836 kB
+
+@@=0
+@@cores
+2
+
+@@=0
+@@swap
+Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority
+/dev/sda2                               partition\t1000\t\t0\t\t-2
+/swap\\040file                           file\t\t1000\t\t0\t\t-3
+
+@@=0
+@@space
+Filesystem     1024-blocks     Used Available Capacity Mounted on
+/dev/vda1        103081248 26178496  76886368      26% /var
+overlay          103081248 26178496  76886368      26% /
+tmpfs             12342176        4  12342172       1% /tmp
+
+@@=0
+@@inodes
+Filesystem       Inodes  IUsed    IFree IUse% Mounted on
+/dev/vda1             0      0        0     - /var
+overlay        16777216 607896 16169320    4% /
+tmpfs           1048576      5  1048571    1% /tmp
+
+@@=0
+@@listeners
+LISTEN 0      4096       127.0.0.1:2379       0.0.0.0:*    users:(("etcd",pid=811,fd=7))
+LISTEN 0      4096               *:6443             *:*    users:(("kube-apiserver",pid=790,fd=7))
+LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=88,fd=4),("systemd",pid=1,fd=50))
+LISTEN 0      128   127.0.0.53%lo:53          0.0.0.0:*
+
+@@=0
+@@hostname
+m1-k8s
+
+@@=0
+@@machine-id
+3d1219c7c4c5404aaa1f6d2a48adfda4
+
+@@=0
+@@product-uuid
+cat: /sys/class/dmi/id/product_uuid: No such file or directory
+
+@@=1
+@@addresses
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: eth0    inet 10.0.0.11/24 brd 10.0.0.255 scope global eth0\\       valid_lft forever preferred_lft forever
+
+@@=0
+@@commands
+curl
+ip
+tar
+apt-get
+
+@@=0
+@@leftovers
+/etc/kubernetes/admin.conf
+
+@@=2
+@@node-marker
+{"cluster": "book"}
+
+@@=0
+@@kubeadm-marker
+{"state": "in-progress", "operation": "init", "cluster": "book"}
+
+@@=0
+@@bridge-filter
+
+@@=0
+@@overlay
+
+@@=1
+@@cgroup
+tmpfs
+
+@@=0
+@@selinux
+cat: /sys/fs/selinux/enforce: No such file or directory
+
+@@=1
+@@clock-after
+1763708899.750000000
+
+@@=0
+"""
+
+
+def test_the_answers_of_a_debian_node_become_typed_facts() -> None:
+    seen = interpret({"host": "m1-k8s", "output": DEBIAN, "asked": 1763708899.0, "answered": 1763708900.0})
+    assert seen.__class__.__name__ == "HostFacts"
+    assert (seen.root, seen.python, seen.init, seen.os_id, seen.os_version) == (
+        True,
+        (3, 11, 2),
+        "systemd",
+        "debian",
+        "12",
+    )
+    assert (seen.arch, seen.memory_mib, seen.cores, seen.cgroup) == ("amd64", 24105, 2, 1)
+    assert seen.swaps == ("/dev/sda2", "/swap file")
+    assert seen.disks == (Disk("/var", 75084, None), Disk("/", 75084, 16169320), Disk("/tmp", 12052, 1048571))
+    assert Listener("*", 6443, "kube-apiserver") in seen.listeners
+    assert Listener("::", 22, "sshd") in seen.listeners
+    assert Listener("127.0.0.53%lo", 53, "") in seen.listeners
+    assert seen.product_uuid == "", "an error message is no UUID"
+    assert seen.addresses == ("127.0.0.1", "10.0.0.11")
+    assert seen.installer == "apt-get"
+    assert seen.leftovers == ("/etc/kubernetes/admin.conf",)
+    assert (seen.owner, seen.kubeadm_state) == ("book", "in-progress")
+    assert (seen.bridge_filter, seen.overlay, seen.selinux_enforcing) == (True, False, False)
+    assert seen.clock == Clock(0.0, 0.25)
+
+
+def test_a_machine_that_answers_nothing_has_facts_that_the_rules_can_judge() -> None:
+    seen = host_facts("m1", {}, Clock(0.0, float("inf")))
+    assert (seen.root, seen.python, seen.memory_mib, seen.disks, seen.owner) == (False, None, 0, (), "")
+
+
+def test_a_damaged_marker_is_no_marker() -> None:
+    for text in ("", "{", "[1]", "null"):
+        seen = host_facts("m1", {"node-marker": Answer(text, 0)}, Clock(0.0, 0.0))
+        assert seen.owner == ""
+
+
+def test_a_machine_out_of_reach_is_told_with_the_reason() -> None:
+    seen = interpret({"host": "w1", "kind": "login", "why": "Authentication failed."})
+    assert (seen.host, seen.kind, seen.why) == ("w1", "login", "Authentication failed.")
+
+
+def test_a_clock_without_an_answer_is_known_to_nobody() -> None:
+    assert clock("date: not found", "", asked=1.0, answered=2.0).error_s == float("inf")
