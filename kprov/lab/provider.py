@@ -27,8 +27,9 @@ class MachineRequest:
 class LabRequest:
     """A whole lab as it should be.
 
-    ``name`` is the cluster's; two labs with different names and subnets stand side by side. ``unreachable`` are networks
-    that live inside the lab only (pods, services): the host refuses to route them, so that a stray packet goes nowhere.
+    ``name`` is the cluster's; two labs with different names and subnets stand side by side. ``unreachable`` are
+    networks that live inside the lab only (pods, services): the host refuses to route them, so that a stray packet goes
+    nowhere.
     ``public_key`` is an OpenSSH public key that root accepts on every machine.
     """
 
@@ -43,7 +44,7 @@ class LabRequest:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine as it is. ``host_keys`` are its SSH host keys (``ssh-ed25519 AAAA…``), read over a trusted channel."""
+    """One machine as it is. ``host_keys``, its SSH host keys (``ssh-ed25519 AAAA…``), come over a trusted channel."""
 
     name: str
     address: IPv4Address
