@@ -18,6 +18,15 @@ Level: TypeAlias = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part that could not be had here, and what the cluster does without."""
+
+    name: str
+    why: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A command with phases begins: which command, for which cluster, with which phases in order."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from kprov.events import LeftOut as LeftOut
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,15 +34,6 @@ class Artifact:
     path: str
     targets: tuple[Target, ...]
     images: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A part that could not be had here, and what the cluster does without."""
-
-    name: str
-    why: str
-    consequence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,64 @@
+# `make lab` makes a cluster, `make test` proves the project; both install what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLUSTER ?= inventory/lab/cluster.yaml
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages lab down test unit lint integration e2e fmt bench docs clean
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: packages $(VENV)/.ready ## Install Debian packages (where root or sudo allows) and kprov into .venv
+
+packages:
+	@sh tools/packages.sh
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kprov needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Installing kprov into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fast]'
+	@touch $@
+
+lab: setup ## Make three control planes and a worker as containers, and prove the cluster
+	@sh tools/as-root.sh $(BIN)/kprov up -f $(CLUSTER)
+
+down: setup ## Remove the lab
+	@sh tools/as-root.sh $(BIN)/kprov lab down -f $(CLUSTER)
+
+test: setup lint unit integration e2e ## Run every test, those with real nodes too
+
+unit: $(VENV)/.ready ## Run the tests that need no machine: seconds
+	@$(PYTEST) -q tests/unit tests/golden tests/contract
+
+lint: $(VENV)/.ready ## Types, style, architecture, roles
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline -q
+	@$(BIN)/yamllint -s .
+
+integration: setup ## Converge single real nodes, twice
+	@sh tools/as-root.sh $(PYTEST) -v tests/integration
+
+e2e: setup ## Make real clusters and break them
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e
+
+fmt: $(VENV)/.ready ## Format the code
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format -q .
+
+bench: setup ## Measure against the floor: one cluster by kprov, one by a bare shell script
+	@sh tools/as-root.sh $(BIN)/python bench/cluster.py
+
+docs: $(VENV)/.ready ## Write the reference of commands anew
+	@$(BIN)/python tools/reference.py docs/commands.md
+
+clean: ## Remove the virtual environment and caches of the tools (labs: `make down` first)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .ansible dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
