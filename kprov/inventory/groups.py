@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kprov.errors import InputError
 from kprov.inventory.model import Group, Host, Inventory
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ LEGACY: Final[Mapping[str, str]] = {
 def from_spec(spec: ClusterSpec, style: GroupStyle = "modern") -> Inventory:
     """The inventory of a cluster; hosts in the order of its file.
 
-    Raises:
-        InputError: a node bears the name of a group, which Ansible cannot tell apart.
-
     >>> from kprov.spec.model import ClusterSpec
     >>> nodes = {"m1": {"address": "10.0.0.1", "roles": ["control-plane"]}}
     >>> inventory = from_spec(ClusterSpec.model_validate({"cluster": "one", "nodes": nodes}), "legacy")
@@ -42,14 +38,6 @@ def from_spec(spec: ClusterSpec, style: GroupStyle = "modern") -> Inventory:
         *(Group(_styled(name, style), hosts=hosts) for name, hosts in members),
         Group(_styled("k8s_cluster", style), children=tuple(_styled(name, style) for name, _ in members)),
     )
-    reserved = {"all", "ungrouped", *(group.name for group in groups)}
-    for name in spec.nodes:
-        if name in reserved:
-            raise InputError(
-                f"node {name} has the name of an inventory group",
-                why="Ansible cannot tell a host from a group of the same name",
-                remedy="Give the node another name in the cluster file.",
-            )
     return Inventory(tuple(_host(name, node) for name, node in spec.nodes.items()), groups)
 
 

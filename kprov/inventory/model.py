@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, Union
+from typing import Literal, TypeAlias
 
-JSON: TypeAlias = Union[str, int, float, bool, None, Sequence["JSON"], Mapping[str, "JSON"]]
+JSON: TypeAlias = str | int | float | bool | Sequence["JSON"] | Mapping[str, "JSON"] | None
 GroupStyle: TypeAlias = Literal["modern", "legacy"]
 Format: TypeAlias = Literal["ini", "yaml", "json"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def to_ini(inventory: Inventory) -> str:
     r"""The inventory as INI; variables of groups and hosts lie in files beside it.
 
-    >>> from kprov.inventory.model import Host
+    >>> from kprov.inventory.model import Host, Inventory
     >>> to_ini(Inventory((Host("m1", "10.0.0.1", "10.0.0.1"),), ())).splitlines()[2:]
     ['[all]', 'm1 ansible_host=10.0.0.1 ip=10.0.0.1']
     """
@@ -33,7 +32,6 @@ def to_ini(inventory: Inventory) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["ini_value"] = shlex.quote  # Ansible splits the line as a shell would
     return environment.get_template("hosts.ini.j2").render(inventory=inventory, header=HEADER)
 
 

@@ -26,6 +26,7 @@ _HEADER_WITHIN = 256
 def files(inventory: Inventory, variables: Variables, form: Format) -> dict[str, str]:
     """The text of every file by its path inside the folder. JSON holds the variables itself: it is one file.
 
+    >>> from kprov.inventory.model import Inventory, Variables
     >>> sorted(files(Inventory((), ()), Variables({"a": 1}, {"m1": {"b": 2}, "m2": {}}), "ini"))
     ['group_vars/all.yml', 'host_vars/m1.yml', 'hosts.ini']
     """
@@ -45,7 +46,7 @@ def write(folder: Path, inventory: Inventory, variables: Variables, form: Format
     Files of ``host_vars/`` that were rendered for a host that is gone are removed.
 
     Raises:
-        InputError: a file that kprov did not render stands in the way, or the folder cannot be written; nothing changed.
+        InputError: a file that kprov did not render stands in the way, or the folder cannot be written.
     """
     try:
         wanted = {folder / name: text for name, text in files(inventory, variables, form).items()}

@@ -1,0 +1,115 @@
+"""From an inventory in kubespray's shape to a cluster file that loads, and a list of what could not be taken over."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from kprov.errors import Problem, SpecError
+from kprov.inventory import foreign_host, listing, members, unread
+from kprov.inventory.foreign_host import UnfitHostError
+from kprov.inventory.settings import settings
+from kprov.spec.load import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kprov.events import Notice
+    from kprov.inventory.listing import Listing
+    from kprov.inventory.model import JSON
+
+_GENERIC: Final = frozenset({"hosts", "host", "inventory"})
+"""Names of files that say nothing of the cluster: kubespray has inventory/mycluster/hosts.yaml."""
+
+_NAME_LENGTH: Final = 30
+"""The longest name of a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The text of a cluster file, and what of the inventory is not in it."""
+
+    text: str
+    notices: tuple[Notice, ...]
+
+
+def from_file(file: Path) -> Imported:
+    """Read an inventory, INI or YAML, with the variables beside it.
+
+    Raises:
+        InputError: it cannot be read, or is no inventory.
+        SpecError: its hosts and groups make no cluster that kprov can make; every reason at once.
+    """
+    return from_listing(listing.read(file))
+
+
+def from_listing(found: Listing) -> Imported:
+    """The same for an inventory that was read already.
+
+    Raises:
+        SpecError: its hosts and groups make no cluster that kprov can make; every reason at once.
+    """
+    roles = members.roles(found)
+    if problems := members.problems(found, roles):
+        raise SpecError(problems)
+    told = settings(found, tuple(roles))
+    document: dict[str, JSON] = {"cluster": _cluster_name(found), "nodes": _nodes(found, roles), **told.sections}
+    if members.topology(roles) == "external":
+        document["etcd"] = {"topology": "external"}
+    text = f"# Imported from {found.file.name} by kprov inventory import.\n{_yaml(document)}"
+    _check(text, found)
+    return Imported(text, (*_notices(found, tuple(roles)), *told.notices))
+
+
+def _nodes(found: Listing, roles: Mapping[str, Sequence[str]]) -> dict[str, JSON]:
+    nodes: dict[str, JSON] = {}
+    problems: list[Problem] = []
+    for host, having in roles.items():
+        try:
+            nodes[foreign_host.node_name(host)] = foreign_host.node(host, found.variables[host], having)
+        except UnfitHostError as unfit:
+            problems.append(Problem(str(found.file), found.line_of(host), host, unfit.wrong, unfit.right))
+    if problems:
+        raise SpecError(problems)
+    return nodes
+
+
+def _notices(found: Listing, nodes: Sequence[str]) -> list[Notice]:
+    jump = members.hosts_of(found, members.BASTION)
+    of_hosts = [notice for host in nodes for notice in foreign_host.notices(host, found.variables[host])]
+    return [
+        *members.notices(found, nodes),
+        *of_hosts,
+        *unread.notices({host: found.variables[host] for host in (*nodes, *jump)}),
+    ]
+
+
+def _cluster_name(found: Listing) -> str:
+    """The name of the file, or of its folder where that says more, as a DNS label."""
+    stem = found.file.stem
+    name = found.file.absolute().parent.name if stem in _GENERIC else stem
+    label = re.sub("[^a-z0-9]+", "-", name.lower())[:_NAME_LENGTH].strip("-")
+    return label or "imported"
+
+
+def _yaml(document: Mapping[str, JSON]) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+def _check(text: str, found: Listing) -> None:
+    """Let the cluster file's own rules judge; what they say of a node is said of the host in the inventory."""
+    try:
+        loads(text, str(found.file))
+    except SpecError as error:
+        raise SpecError([_in_inventory(problem, found) for problem in error.problems]) from None
+
+
+def _in_inventory(problem: Problem, found: Listing) -> Problem:
+    hosts = [host for host in found.variables if f"{problem.key}.".startswith(f"nodes.{foreign_host.node_name(host)}.")]
+    line = found.line_of(max(hosts, key=len)) if hosts else 0
+    return dataclasses.replace(problem, file=str(found.file), line=line)
