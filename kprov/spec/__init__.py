@@ -1,0 +1,1 @@
+"""The cluster file: its model, loading with line numbers, ranges, rules; every problem reported at once."""

@@ -6,27 +6,69 @@ Models are frozen and forbid unknown keys. What one field alone cannot tell (dup
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal, TypeAlias
+from ipaddress import IPv4Network
+from typing import Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Role: TypeAlias = Literal["control-plane", "etcd", "worker"]
+from kprov.spec.types import (
+    Address,
+    Bastion,
+    ClusterName,
+    Domain,
+    FilePath,
+    Host,
+    LabelKey,
+    LabelValue,
+    Port,
+    Role,
+    Roles,
+    SourceName,
+    Sources,
+    SshAddress,
+    Subnet,
+    User,
+    Version,
+)
+
+__all__ = [
+    "Bundle",
+    "ClusterSpec",
+    "Endpoint",
+    "EndpointMode",
+    "Etcd",
+    "Kubernetes",
+    "Lab",
+    "Model",
+    "Network",
+    "NetworkPlugin",
+    "Node",
+    "Role",
+    "Runtime",
+    "SourceName",
+    "Ssh",
+    "Taint",
+]
+
 EndpointMode: TypeAlias = Literal["node-local", "vip", "external", "single"]
 NetworkPlugin: TypeAlias = Literal["bridge", "calico", "cilium", "flannel", "weave", "none"]
-SourceName: TypeAlias = Literal["upstream", "packages", "directory"]
-
-_DNS_LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-_DNS_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
-
-Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
-Version: TypeAlias = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+TaintEffect: TypeAlias = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
 class Model(BaseModel):
-    """The base of all parts: frozen, and an unknown key is an error."""
+    """The base of all parts: frozen, an unknown key is an error, a key without a value has its default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, data: object) -> object:
+        """Take away optional keys whose value is empty: ``ssh:`` with only comments below it."""
+        if not isinstance(data, dict):
+            return data
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        given = cast("dict[object, object]", data)
+        return {key: value for key, value in given.items() if value is not None or key not in optional}
 
 
 class Kubernetes(Model):
@@ -38,28 +80,28 @@ class Kubernetes(Model):
 class Taint(Model):
     """A taint that a node registers with."""
 
-    key: str = Field(description="Key of the taint.")
-    value: str = Field(default="", description="Value of the taint.")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(description="What the taint does.")
+    key: LabelKey = Field(description="Key of the taint.")
+    value: LabelValue = Field(default="", description="Value of the taint.")
+    effect: TaintEffect = Field(description="What the taint does.")
 
 
 class Node(Model):
     """One machine. Names and addresses may be ranges in the file; here they are expanded."""
 
-    address: IPv4Address = Field(description="Address on which the other nodes reach this one; a range: 10.0.0.[11:13].")
-    roles: tuple[Role, ...] = Field(min_length=1, description="What the node is: control-plane, etcd, worker.")
-    ssh_address: str = Field(default="", description="Where SSH reaches the node, if not at its address.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Labels that the node registers with.")
+    address: Address = Field(description="Address on which the other nodes reach this one; a range: 10.0.0.[11:13].")
+    roles: Roles = Field(description="What the node is: control-plane, etcd, worker.")
+    ssh_address: SshAddress = Field(default="", description="Where SSH reaches the node, if not at its address.")
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels that the node registers with.")
     taints: tuple[Taint, ...] = Field(default=(), description="Taints beside those that its roles bring.")
 
 
 class Ssh(Model):
     """How the machines are reached."""
 
-    user: str = Field(default="root", min_length=1, description="Login name; another than root needs sudo.")
+    user: User = Field(default="root", description="Login name; another than root needs sudo.")
     port: Port = Field(default=22, description="Port of sshd.")
-    key: str | None = Field(default=None, description="Private key; absent: one of the cluster's own is made.")
-    bastion: str | None = Field(default=None, description="Jump host, as user@host:port.")
+    key: FilePath | None = Field(default=None, description="Private key; absent: one of the cluster's own is made.")
+    bastion: Bastion | None = Field(default=None, description="Jump host, as user@host:port.")
 
 
 class Endpoint(Model):
@@ -68,7 +110,7 @@ class Endpoint(Model):
     mode: EndpointMode = Field(
         default="node-local", description="node-local: a HAProxy on every node; vip, external, single: see the docs."
     )
-    address: str | None = Field(default=None, description="Address or name of the endpoint, for vip and external.")
+    address: Host | None = Field(default=None, description="Address or name of the endpoint, for vip and external.")
     port: Port | None = Field(default=None, description="Port of the endpoint; 8443 for node-local, else 6443.")
 
 
@@ -76,10 +118,12 @@ class Network(Model):
     """The cluster's networks."""
 
     plugin: NetworkPlugin = Field(default="calico", description="What connects pods: bridge needs no image at all.")
-    pods: IPv4Network = Field(default=IPv4Network("10.244.0.0/16"), description="Addresses of pods.")
-    services: IPv4Network = Field(default=IPv4Network("10.96.0.0/16"), description="Addresses of services.")
-    dns_domain: str = Field(default="cluster.local", pattern=_DNS_NAME, description="Domain of the cluster's DNS.")
-    node_prefix: int = Field(default=24, ge=17, le=28, description="Prefix length of one node's share of the pods' network.")
+    pods: Subnet = Field(default=IPv4Network("10.244.0.0/16"), description="Addresses of pods.")
+    services: Subnet = Field(default=IPv4Network("10.96.0.0/16"), description="Addresses of services.")
+    dns_domain: Domain = Field(default="cluster.local", description="Domain of the cluster's DNS.")
+    node_prefix: int = Field(
+        default=24, ge=17, le=28, strict=True, description="Prefix length of one node's share of the pods' network."
+    )
 
 
 class Etcd(Model):
@@ -99,25 +143,29 @@ class Runtime(Model):
 class Bundle(Model):
     """Where everything that a cluster is made of comes from."""
 
-    source: tuple[SourceName, ...] = Field(
-        default=("upstream",), min_length=1, description="upstream, packages or directory; a list is tried in order."
+    source: Sources = Field(
+        default=("upstream",), description="upstream, packages or directory; a list is tried in order."
     )
-    directory: str | None = Field(default=None, description="The folder, for the source directory.")
+    directory: FilePath | None = Field(default=None, description="The folder, for the source directory.")
 
 
 class Lab(Model):
     """Machines that kprov makes; absent: the machines exist already."""
 
     provider: Literal["podman", "docker", "vagrant"] = Field(description="What makes the machines.")
-    subnet: IPv4Network | None = Field(default=None, description="The lab's network; absent: the /24 of the nodes.")
-    cpus: int = Field(default=2, ge=1, le=64, description="Processors of a machine (virtual machines only).")
-    memory_mib: int = Field(default=2048, ge=512, description="Memory of a machine in MiB (virtual machines only).")
+    subnet: Subnet | None = Field(default=None, description="The lab's network; absent: the /24 of the nodes.")
+    cpus: int = Field(
+        default=2, ge=1, le=64, strict=True, description="Processors of a machine (virtual machines only)."
+    )
+    memory_mib: int = Field(
+        default=2048, ge=512, strict=True, description="Memory of a machine in MiB (virtual machines only)."
+    )
 
 
 class ClusterSpec(Model):
     """The whole cluster file, ranges expanded and defaults filled in."""
 
-    cluster: str = Field(pattern=_DNS_LABEL, max_length=30, description="Name of the cluster: a DNS label.")
+    cluster: ClusterName = Field(description="Name of the cluster: a DNS label.")
     kubernetes: Kubernetes = Field(default_factory=Kubernetes, description="Which Kubernetes.")
     nodes: dict[str, Node] = Field(min_length=1, description="The machines by name; w[101:106]-k8s names six.")
     ssh: Ssh = Field(default_factory=Ssh, description="How the machines are reached.")
@@ -162,3 +210,11 @@ class ClusterSpec(Model):
     def endpoint_port(self) -> int:
         """The port in ``controlPlaneEndpoint``: node-local needs one that the API servers do not take themselves."""
         return self.endpoint.port or (8443 if self.endpoint.mode == "node-local" else 6443)
+
+    @property
+    def lab_subnet(self) -> IPv4Network | None:
+        """The lab's network, the stated one or else the /24 of the first node; None where there is no lab."""
+        if self.lab is None:
+            return None
+        first = next(iter(self.nodes.values())).address
+        return self.lab.subnet or IPv4Network(f"{first}/24", strict=False)

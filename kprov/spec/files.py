@@ -1,0 +1,72 @@
+"""Cluster files on disk: read with clear refusals, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from kprov.errors import InputError, Problem, SpecError
+
+MAX_BYTES = 1 << 20
+"""A file of 5000 nodes written one by one, without ranges, has about 500 KiB."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a cluster file.
+
+    Raises:
+        InputError: there is no such file, it is a folder, it cannot be read, or it is far too large.
+        SpecError: it is not UTF-8.
+    """
+    where = str(path)
+    if path.is_dir():
+        inside = path / "cluster.yaml"
+        remedy = f"Name the file: -f {inside}" if inside.is_file() else "Name a file in it, or write one: kprov init."
+        raise InputError("the cluster file is a folder", where=where, remedy=remedy)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError("the cluster file is no regular file", where=where, remedy="Name a regular file with -f.")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        remedy = "Write one with kprov init, or name yours with -f or KPROV_FILE."
+        raise InputError("there is no cluster file", where=where, remedy=remedy) from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError("cannot read the cluster file", where=where, why=why, remedy="Make it readable.") from None
+    except ValueError as error:
+        raise InputError("this cannot be a path", where=repr(where), why=str(error), remedy="Name a file.") from None
+    if len(content) > MAX_BYTES:
+        remedy = "Write the nodes as ranges: w[1:500]."
+        raise InputError(f"the cluster file has more than {MAX_BYTES >> 20} MiB", where=where, remedy=remedy)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        wrong = f"is not UTF-8 text: there is the byte 0x{content[error.start]:02x}"
+        raise SpecError(
+            [Problem(where, line, "", wrong, "Save it as UTF-8, or name the right file with -f.")]
+        ) from None
+
+
+def save(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a cluster file, whole or not at all; folders on the way are made.
+
+    Raises:
+        InputError: it exists and ``force`` was not given, or it cannot be written.
+    """
+    where = str(path)
+    if path.is_dir():
+        raise InputError("this is a folder", where=where, remedy="Name a file in it with --to.")
+    if not force and os.path.lexists(path):
+        raise InputError("there is a file already", where=where, remedy="Choose another with --to, or use --force.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kprov-") as folder:
+            draft = Path(folder) / path.name
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError("cannot write the cluster file", where=where, why=why, remedy="Choose another --to.") from None

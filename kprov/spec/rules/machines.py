@@ -1,0 +1,88 @@
+"""Rules on the machines: their names and addresses, and how they sit in a lab."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kprov.spec.flaw import Flaw, Loc
+from kprov.spec.types import DNS_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kprov.spec.model import ClusterSpec
+
+# Names with a meaning of their own in an Ansible inventory, as the groups of kubespray have.
+_TAKEN_NAMES = frozenset(
+    {"all", "ungrouped", "localhost", "etcd", "kube-master", "kube-node", "calico-rr", "k8s-cluster"}
+)
+
+
+def names(spec: ClusterSpec) -> Iterator[Flaw]:
+    """A node's name becomes its hostname and its name in Kubernetes."""
+    for name in spec.nodes:
+        lower = re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.")
+        right = f"Use lower-case letters, digits, dashes and dots{f': {lower}' if lower not in ('', name) else ''}."
+        if len(name) > 63:
+            yield Flaw(("nodes", name), f"the name {name} has {len(name)} characters", "A host name has 63 at most.")
+        elif not re.fullmatch(DNS_NAME, name):
+            yield Flaw(("nodes", name), f"{name or 'the empty name'} is no host name", right)
+        elif re.fullmatch(r"[0-9.]+", name) and "." in name:
+            yield Flaw(("nodes", name), f"{name} is an address where a name belongs", "Give the node a name: m1.")
+        elif name in _TAKEN_NAMES:
+            right = f"Choose another name: {name}1."
+            yield Flaw(("nodes", name), f"the name {name} has a meaning of its own in Ansible inventories", right)
+
+
+def addresses(spec: ClusterSpec) -> Iterator[Flaw]:
+    """Every machine has addresses of its own."""
+    first: dict[tuple[str, str], str] = {}
+    for name, node in spec.nodes.items():
+        for part, value in (("address", str(node.address)), ("ssh_address", node.ssh_address)):
+            other = first.setdefault((part, value), name)
+            if value and other != name:
+                see: Loc = ("nodes", other, part)
+                wrong = f"{value} is the {part} of {name} and of {other}"
+                yield Flaw(("nodes", name, part), wrong, "Give every machine its own.", see, (see,))
+
+
+def lab(spec: ClusterSpec) -> Iterator[Flaw]:
+    """The lab's machines are inside its subnet, on addresses that machines can have."""
+    subnet = spec.lab_subnet
+    if spec.lab is None or subnet is None:
+        return
+    needs: tuple[Loc, ...] = (("lab", "subnet"), ("lab", "provider"))
+    if subnet.prefixlen > 29:
+        yield Flaw(("lab", "subnet"), f"{subnet} has no room for machines", "Use a prefix length of 29 or less: /24.")
+        return
+    special = {
+        subnet.network_address: "the network itself",
+        subnet.broadcast_address: "its broadcast address",
+        subnet.network_address + 1: "its gateway, this host",
+    }
+    stated = "" if spec.lab.subnet else ", the /24 of the first node"
+    for name, node in spec.nodes.items():
+        at: Loc = ("nodes", name, "address")
+        if node.address not in subnet:
+            right = f"Use an address in {subnet}, or another lab.subnet."
+            yield Flaw(
+                at, f"{node.address} of {name} is outside of the lab's subnet {subnet}{stated}", right, None, needs
+            )
+        elif node.address in special:
+            wrong = f"{node.address} of {name} is, in the lab's subnet {subnet}, {special[node.address]}"
+            right = f"Use an address from {subnet.network_address + 2} to {subnet.broadcast_address - 1}."
+            yield Flaw(at, wrong, right, None, needs)
+
+
+def lab_login(spec: ClusterSpec) -> Iterator[Flaw]:
+    """A container of the lab has the one user root and its sshd on the usual port."""
+    if spec.lab is None or spec.lab.provider == "vagrant":
+        return
+    needs: tuple[Loc, ...] = (("lab", "provider"),)
+    if spec.ssh.user != "root":
+        wrong = f"{spec.ssh.user} is no user of the lab's containers"
+        yield Flaw(("ssh", "user"), wrong, f"With lab.provider {spec.lab.provider} it is root.", None, needs)
+    if spec.ssh.port != 22:
+        wrong = f"nothing listens on port {spec.ssh.port} of the lab's containers"
+        yield Flaw(("ssh", "port"), wrong, f"With lab.provider {spec.lab.provider} it is 22.", None, needs)

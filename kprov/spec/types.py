@@ -1,0 +1,208 @@
+"""The scalar types of the cluster file: each says in its own words what is wrong and what would be right.
+
+A refused value raises a pydantic error of the type ``plain`` whose context holds ``wrong``, a predicate that follows
+the value as the user wrote it (``10.0.0.256`` *is no IPv4 address*), and ``right``, a whole sentence. ``messages.py``
+puts them together with the value and the line.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
+from typing import Annotated, Literal, TypeAlias, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+Role: TypeAlias = Literal["control-plane", "etcd", "worker"]
+SourceName: TypeAlias = Literal["upstream", "packages", "directory"]
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DNS_LABEL = rf"^{_LABEL}$"
+DNS_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
+VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
+# Kubernetes' own rules for label keys and values: apimachinery, util/validation (v1.36).
+_QUALIFIED = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)"
+LABEL_KEY = rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$"
+LABEL_VALUE = rf"^{_QUALIFIED}?$"
+# No leading dash in what becomes an argument of ssh.
+USER = r"^[A-Za-z_][A-Za-z0-9._@-]{0,63}$"
+HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+BASTION = r"^([A-Za-z_][A-Za-z0-9._-]{0,63}@)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$"
+
+
+def refuse(wrong: str, right: str) -> PydanticCustomError:
+    """The error for a value that ``wrong`` is true of, with what would be ``right``."""
+    return PydanticCustomError("plain", "the value {wrong}. {right}", {"wrong": wrong, "right": right})
+
+
+def version(value: object) -> str:
+    """A version of Kubernetes in full.
+
+    >>> version("1.36.4")
+    '1.36.4'
+    """
+    text = value if isinstance(value, str) else str(value)
+    if isinstance(value, str) and re.fullmatch(VERSION, value):
+        return value
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        raise refuse("is not a whole version", 'Write all three parts, in quotes: version: "1.36.4".')
+    if re.fullmatch(r"[vV][0-9]+\.[0-9]+\.[0-9]+", text):
+        raise refuse("begins with a v", f'Drop the v: version: "{text[1:]}".')
+    if re.fullmatch(r"[vV][0-9.]+", text):
+        raise refuse("is not a whole version", 'Drop the v and write all three parts, in quotes: version: "1.36.4".')
+    raise refuse("is no version", 'Write three numbers, in quotes: version: "1.36.4".')
+
+
+def address(value: object) -> IPv4Address:
+    """The address of a machine.
+
+    >>> address("10.0.0.11")
+    IPv4Address('10.0.0.11')
+    """
+    found = value if isinstance(value, IPv4Address) else _parse_address(value)
+    if found.is_unspecified or found.is_loopback or found.is_multicast or found.is_reserved or found.is_link_local:
+        raise refuse("is no address by which other machines reach a node", "Write the node's own address: 10.0.0.11.")
+    return found
+
+
+def _parse_address(value: object) -> IPv4Address:
+    if not isinstance(value, str):
+        raise refuse("is no IPv4 address", "Write four numbers from 0 to 255 with dots: 10.0.0.11.")
+    found = as_address(value)
+    if found:
+        return found
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}/[0-9]+", value):
+        raise refuse("has a prefix length", f"Write the address alone: {value.partition('/')[0]}.")
+    plain = ".".join(part.lstrip("0") or "0" for part in value.split("."))
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", value) and plain != value:
+        raise refuse("has a number with a leading zero", f"Write {plain}; in a range: [1:10], not [01:10].")
+    if _is_ipv6(value):
+        raise refuse("is an IPv6 address", "Write the node's IPv4 address; IPv6 is not supported.")
+    if re.search(r"[a-z]", value, re.IGNORECASE):
+        raise refuse("is a name, not an IPv4 address", "Write the address, or use ssh_address where SSH needs a name.")
+    raise refuse("is no IPv4 address", "Write four numbers from 0 to 255 with dots: 10.0.0.11.")
+
+
+def as_address(text: str) -> IPv4Address | None:
+    """The address that a text is, or None where it is a name.
+
+    >>> as_address("10.0.0.1"), as_address("api.example.com")
+    (IPv4Address('10.0.0.1'), None)
+    """
+    try:
+        return IPv4Address(text)
+    except AddressValueError:
+        return None
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        IPv6Address(value)
+    except AddressValueError:
+        return False
+    return True
+
+
+def network(value: object) -> IPv4Network:
+    """A network with its prefix length; no bit of the host part may be set.
+
+    >>> network("10.244.0.0/16")
+    IPv4Network('10.244.0.0/16')
+    """
+    if isinstance(value, IPv4Network):
+        return value
+    text = value if isinstance(value, str) else ""
+    address_part, slash, _ = text.partition("/")
+    try:
+        found = IPv4Network(text, strict=False)
+    except ValueError:
+        raise refuse("is no IPv4 network", "Write an address and a prefix length: 10.244.0.0/16.") from None
+    if not slash:
+        raise refuse("has no prefix length", f"Write it with one: {address_part}/16.")
+    if str(found.network_address) != address_part:
+        raise refuse(f"is an address inside of {found}", f"Write the network: {found}.")
+    return found
+
+
+def _matching(pattern: str, wrong: str, right: str) -> BeforeValidator:
+    """Refuse a text that the pattern does not match; what is no text at all is left to pydantic."""
+    compiled = re.compile(pattern)
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and not compiled.fullmatch(value):
+            raise refuse(wrong, right)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str) and "PRIVATE KEY" in value:
+        raise refuse("holds a key itself", "Write the path of the key's file, and make a new key: this one was shown.")
+    return value
+
+
+def _roles(roles: tuple[Role, ...]) -> tuple[Role, ...]:
+    """The roles in one order, whatever the file's.
+
+    >>> _roles(("worker", "control-plane"))
+    ('control-plane', 'worker')
+    """
+    if len(set(roles)) != len(roles):
+        raise refuse("names a role twice", "Name each role once.")
+    return tuple(sorted(roles, key=get_args(Role).index))
+
+
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _sources(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
+    if len(set(sources)) != len(sources):
+        raise refuse("names a source twice", "Name each source once, in the order in which they are tried.")
+    return sources
+
+
+_HOST_RULE = "Write the name or the address alone, without user, port or spaces."
+_LABEL_RULE = "Use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63."
+
+Port: TypeAlias = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Version: TypeAlias = Annotated[str, Field(pattern=VERSION), BeforeValidator(version)]
+Address: TypeAlias = Annotated[IPv4Address, BeforeValidator(address)]
+Subnet: TypeAlias = Annotated[IPv4Network, BeforeValidator(network)]
+ClusterName: TypeAlias = Annotated[
+    str,
+    Field(pattern=DNS_LABEL, max_length=30),
+    _matching(DNS_LABEL, "is no DNS label", "Use lower-case letters, digits and inner dashes, at most 30: lab-1."),
+]
+Domain: TypeAlias = Annotated[
+    str,
+    Field(pattern=DNS_NAME, max_length=253),
+    _matching(DNS_NAME, "is no DNS domain", "Use lower-case labels with dots between: cluster.local."),
+]
+LabelKey: TypeAlias = Annotated[
+    str, Field(pattern=LABEL_KEY), _matching(LABEL_KEY, "is no key of a Kubernetes label", _LABEL_RULE)
+]
+LabelValue: TypeAlias = Annotated[
+    str, Field(pattern=LABEL_VALUE), _matching(LABEL_VALUE, "is no value of a Kubernetes label", _LABEL_RULE)
+]
+User: TypeAlias = Annotated[
+    str, Field(pattern=USER), _matching(USER, "is no login name", "Write the name alone: root, vagrant, ubuntu.")
+]
+Host: TypeAlias = Annotated[
+    str, Field(pattern=HOST), _matching(HOST, "is neither a host name nor an IPv4 address", _HOST_RULE)
+]
+SshAddress: TypeAlias = Annotated[
+    str,
+    Field(pattern=rf"^$|{HOST}"),
+    _matching(rf"^$|{HOST}", "is neither a host name nor an IPv4 address", _HOST_RULE),
+]
+Bastion: TypeAlias = Annotated[
+    str, Field(pattern=BASTION), _matching(BASTION, "is no jump host", "Write user@host, or user@host:port.")
+]
+FilePath: TypeAlias = Annotated[str, Field(min_length=1), BeforeValidator(_path)]
+Roles: TypeAlias = Annotated[tuple[Role, ...], Field(min_length=1), AfterValidator(_roles)]
+Sources: TypeAlias = Annotated[
+    tuple[SourceName, ...], Field(min_length=1), BeforeValidator(_as_list), AfterValidator(_sources)
+]
