@@ -1,0 +1,1 @@
+"""What a person sees: progress while a run goes on, tables, the summary at its end, errors."""
