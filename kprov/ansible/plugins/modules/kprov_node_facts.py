@@ -58,11 +58,11 @@ def membership(marker, cluster, traces):
     'partial'
     >>> membership(None, "lab", True)
     'foreign'
+    >>> membership({"cluster": "old", "state": "member"}, "lab", False)
+    'none'
     """
-    if marker is None:
+    if marker is None or marker.get("cluster") != cluster:
         return "foreign" if traces else "none"
-    if marker.get("cluster") != cluster:
-        return "foreign"
     if marker.get("state") == "member":
         return "member" if traces else "none"
     return "partial"
