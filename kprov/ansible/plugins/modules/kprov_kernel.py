@@ -32,7 +32,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 MODULES_FILE = "/etc/modules-load.d/kprov.conf"
 SYSCTL_FILE = "/etc/sysctl.d/99-kprov.conf"
-HEADER = "# written by kprov; changes here are lost\n"
+HEADER = "# written by kprov; changes here are lost"
 
 
 def available(name, release=None, root="/"):
@@ -78,7 +78,7 @@ def read(path):
 
 def persist(path, lines, check):
     """Write the file if its content differs; return whether it did."""
-    wanted = HEADER + "\n".join(lines)
+    wanted = "\n".join([HEADER, *lines])
     if read(path) == wanted or (not lines and read(path) is None):
         return False
     if not check:
