@@ -20,7 +20,7 @@ options:
       enabled: {description: Whether it starts at boot., type: bool, default: true}
       started: {description: Whether it runs now; absent means as it is., type: bool}
       config: {description: Files that the unit reads when it starts., type: list, elements: path, default: []}
-      optional: {description: Pass over the unit where it does not exist., type: bool, default: false}
+      optional: {description: Pass over the unit where it does not exist or is masked., type: bool, default: false}
 author: ["the kprov authors"]
 """
 
@@ -112,8 +112,10 @@ def main():
     for unit in module.params["units"]:
         name = unit["name"]
         state = seen.get(name, {"LoadState": "not-found"})
+        if unit["optional"] and state["LoadState"] in ("not-found", "masked"):
+            continue
         if state["LoadState"] == "not-found":
-            if unit["optional"] or module.check_mode:
+            if module.check_mode:
                 continue
             module.fail_json(msg="there is no unit %s" % name)
         for verb in plan(unit, state, newest(unit["config"]), boot_time):
