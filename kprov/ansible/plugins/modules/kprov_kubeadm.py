@@ -76,7 +76,8 @@ def first_errors(output, limit=6):
     '[ERROR Swap]: running with swap on'
     """
     telling = re.compile(r"\[ERROR|^error|^\s+- |[Tt]imed out|could not|couldn't|cannot|refused")
-    lines = [line.strip() for line in output.splitlines() if telling.search(line)]
+    # The kubelet's check repeats itself; each line counts once.
+    lines = list(dict.fromkeys(line.strip() for line in output.splitlines() if telling.search(line)))
     return "\n".join(lines[:limit]) or "\n".join(output.splitlines()[-limit:])
 
 
@@ -186,6 +187,7 @@ def run(command, log):
             ).returncode
         except subprocess.TimeoutExpired:
             code = -1
+            out.write("error: %s did not end within %d s\n" % (command[0], DEADLINE_S))
     with open(log, encoding="utf-8", errors="replace") as back:
         back.seek(start)
         return code, back.read()
