@@ -85,6 +85,10 @@ def download(url, artifact, folder):
             for chunk in iter(lambda: answer.read(CHUNK), b""):
                 sha.update(chunk)
                 out.write(chunk)
+            received = out.tell()
+        if received < artifact["size"]:
+            text = "%s was cut short: %d of %d bytes arrived"
+            raise FetchError(text % (artifact["name"], received, artifact["size"]))
         if sha.hexdigest() != artifact["sha256"]:
             raise FetchError("%s arrived with another sha256 than the lock's" % artifact["name"])
     except (OSError, urllib.error.URLError) as error:
