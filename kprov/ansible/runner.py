@@ -161,8 +161,10 @@ def _follow(lines: Iterable[str], emit: Emit) -> _Outcome:
     outcome = _Outcome()
     for text in lines:
         try:
-            line = cast("Mapping[str, object]", json.loads(text))
+            line = cast("object", json.loads(text))
         except json.JSONDecodeError:
+            continue
+        if not isinstance(line, dict):
             continue
         match line.get("kind"):
             case "task":
