@@ -11,7 +11,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 Role: TypeAlias = Literal["control-plane", "etcd", "worker"]
@@ -170,7 +170,11 @@ _LABEL_RULE = "Use letters, digits, '-', '_' and '.', beginning and ending with 
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Version: TypeAlias = Annotated[str, Field(pattern=VERSION), BeforeValidator(version)]
 Address: TypeAlias = Annotated[IPv4Address, BeforeValidator(address)]
-Subnet: TypeAlias = Annotated[IPv4Network, BeforeValidator(network)]
+Subnet: TypeAlias = Annotated[
+    IPv4Network,
+    BeforeValidator(network),
+    WithJsonSchema({"type": "string", "format": "ipv4network", "pattern": r"^[0-9]+(\.[0-9]+){3}/[0-9]+$"}),
+]
 ClusterName: TypeAlias = Annotated[
     str,
     Field(pattern=DNS_LABEL, max_length=30),
