@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
+import yaml
+
 from kprov.events import Notice
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def labels(variables: HostVars) -> dict[str, str]:
     >>> labels({"node_labels": {"gpu": True}}), labels({"node_labels": "disk=ssd,fast="})
     ({'gpu': 'true'}, {'disk': 'ssd', 'fast': ''})
     """
-    given = variables.get("node_labels")
+    given = _unquoted(variables.get("node_labels"))
     if isinstance(given, Mapping):
         return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in given.items()}
     pairs = [text.strip().partition("=") for text in _texts("node_labels", given)]
@@ -123,7 +125,7 @@ def taints(variables: HostVars) -> list[JSON]:
     >>> taints({"node_taints": ["gpu=yes:NoSchedule"]})
     [{'key': 'gpu', 'value': 'yes', 'effect': 'NoSchedule'}]
     """
-    given = variables.get("node_taints")
+    given = _unquoted(variables.get("node_taints"))
     found: list[JSON] = []
     for text in _texts("node_taints", given):
         match = _TAINT.fullmatch(text.strip())
@@ -131,6 +133,21 @@ def taints(variables: HostVars) -> list[JSON]:
             raise UnfitHostError(f"has a taint that cannot be read: {text!r}", "Write key=value:NoSchedule.")
         found.append({"key": match[1], "value": match[2] or "", "effect": match[3]})
     return found
+
+
+def _unquoted(given: JSON) -> JSON:
+    """A mapping or list that stands in quotes as itself: INI keeps ``{"fast": true}`` as text, for Python's is True.
+
+    >>> _unquoted("{'fast': true}")
+    {'fast': True}
+    """
+    if not isinstance(given, str) or given[:1] not in {"{", "["}:
+        return given
+    try:
+        parsed: JSON = yaml.safe_load(given)
+    except yaml.YAMLError:
+        return given
+    return parsed
 
 
 def _texts(name: str, given: JSON) -> list[str]:

@@ -21,15 +21,15 @@ LEGACY: Final[Mapping[str, str]] = {
 """Group names of kubespray by the older ones that stood for the same."""
 
 
-def from_spec(spec: ClusterSpec, style: GroupStyle = "modern") -> Inventory:
+def inventory(spec: ClusterSpec, style: GroupStyle = "modern") -> Inventory:
     """The inventory of a cluster; hosts in the order of its file.
 
     >>> from kprov.spec.model import ClusterSpec
     >>> nodes = {"m1": {"address": "10.0.0.1", "roles": ["control-plane"]}}
-    >>> inventory = from_spec(ClusterSpec.model_validate({"cluster": "one", "nodes": nodes}), "legacy")
-    >>> inventory.hosts
+    >>> book = inventory(ClusterSpec.model_validate({"cluster": "one", "nodes": nodes}), "legacy")
+    >>> book.hosts
     (Host(name='m1', ansible_host='10.0.0.1', ip='10.0.0.1'),)
-    >>> [group.name for group in inventory.groups if group.hosts]
+    >>> [group.name for group in book.groups if group.hosts]
     ['etcd', 'kube-master']
     """
     members = (("kube_control_plane", spec.control_planes), ("kube_node", spec.workers), ("calico_rr", ()))

@@ -32,7 +32,7 @@ _NAME_LENGTH: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The text of a cluster file, and what of the inventory is not in it."""
+    """The text of a cluster file, and what of the inventory is not in it, warnings first."""
 
     text: str
     notices: tuple[Notice, ...]
@@ -63,7 +63,8 @@ def from_listing(found: Listing) -> Imported:
         document["etcd"] = {"topology": "external"}
     text = f"# Imported from {found.file.name} by kprov inventory import.\n{_yaml(document)}"
     _check(text, found)
-    return Imported(text, (*_notices(found, tuple(roles)), *told.notices))
+    notices = [*_notices(found, tuple(roles)), *told.notices]
+    return Imported(text, tuple(sorted(notices, key=lambda notice: notice.level != "warning")))
 
 
 def _nodes(found: Listing, roles: Mapping[str, Sequence[str]]) -> dict[str, JSON]:
@@ -112,4 +113,5 @@ def _check(text: str, found: Listing) -> None:
 def _in_inventory(problem: Problem, found: Listing) -> Problem:
     hosts = [host for host in found.variables if f"{problem.key}.".startswith(f"nodes.{foreign_host.node_name(host)}.")]
     line = found.line_of(max(hosts, key=len)) if hosts else 0
-    return dataclasses.replace(problem, file=str(found.file), line=line)
+    wrong = re.sub(r", see line \d+$", "", problem.wrong)  # a line of the text that the user never sees
+    return dataclasses.replace(problem, file=str(found.file), line=line, wrong=wrong)

@@ -50,7 +50,7 @@ def problems(listing: Listing, found: Mapping[str, Sequence[str]]) -> list[Probl
         return [Problem(file, 0, "", wrong, f"Put the control planes into the group {CONTROL_PLANE[0]}.")]
     shared = [host for host, having in found.items() if "etcd" in having and len(having) > 1]
     if topology(found) == "external" and shared:
-        wrong = f"its members are not the hosts of {CONTROL_PLANE[0]}, yet {', '.join(shared)} is in other groups too"
+        wrong = f"its members are not the hosts of {CONTROL_PLANE[0]}, yet other groups hold {', '.join(shared)}"
         right = "Let both groups hold the same hosts, an odd number, or give etcd machines of its own."
         return [Problem(file, listing.line_of("[etcd]"), "etcd", wrong, right)]
     return []

@@ -50,8 +50,10 @@ def _plugin(value: JSON) -> JSON:
 
 def _endpoint(value: JSON) -> JSON:
     """A load balancer as the section ``endpoint``."""
-    given = value if isinstance(value, Mapping) else {}
-    return {"mode": "external", "address": given.get("address"), "port": _number(given.get("port"))}
+    if not isinstance(value, Mapping) or "address" not in value:
+        raise ValueError("it has no address")
+    port = {"port": _number(value["port"])} if "port" in value else {}
+    return {"mode": "external", "address": value["address"], **port}
 
 
 def _number(value: JSON) -> JSON:
@@ -72,6 +74,11 @@ class _Setting:
     key: str
     convert: Callable[[JSON], JSON] = _as_is
     per_host: bool = False
+
+    @property
+    def place(self) -> str:
+        """Its dotted key in the cluster file."""
+        return f"{self.section}.{self.key}".rstrip(".")
 
 
 _SETTINGS: Final = (
@@ -129,9 +136,10 @@ def _agreed(listing: Listing, nodes: Sequence[str], setting: _Setting) -> tuple[
     others = [node for node in given if repr(given[node]) != most]
     if not others:
         return value, []
-    place = f"{setting.section}.{setting.key}".rstrip(".")
     wrong = f"{setting.variables[0]} is not the same on all nodes: not taken over from {', '.join(others)}"
-    return value, [Notice("warning", wrong, f"A cluster has one {place}: make it the same on all, or choose another.")]
+    return value, [
+        Notice("warning", wrong, f"A cluster has one {setting.place}: make it the same on all, or choose another.")
+    ]
 
 
 def _first(variables: HostVars, names: Sequence[str]) -> JSON:
@@ -140,23 +148,27 @@ def _first(variables: HostVars, names: Sequence[str]) -> JSON:
 
 def _put(sections: dict[str, dict[str, JSON]], setting: _Setting, value: JSON) -> list[Notice]:
     """Put a value into its section if the cluster file may hold it, else say why not."""
-    converted = setting.convert(value)
-    keys = converted if isinstance(converted, Mapping) else {setting.key: converted}
-    if wrong := _wrong(setting, value, keys):
-        place = f"{setting.section}.{setting.key}".rstrip(".")
-        return [Notice("warning", f"{setting.variables[0]} is not taken over: {wrong}", f"Set {place} yourself.")]
+    try:
+        keys = _keys(setting, value)
+        _SECTIONS[setting.section].model_validate(keys)
+    except ValueError as error:
+        why = explain(error.errors()[0], lambda _: None).wrong if isinstance(error, ValidationError) else str(error)
+        remedy = f"Set {setting.place} in the cluster file."
+        return [Notice("warning", f"{setting.variables[0]} is not taken over: {why}", remedy)]
     sections.setdefault(setting.section, {}).update(keys)
     return []
 
 
-def _wrong(setting: _Setting, value: JSON, keys: Mapping[str, JSON]) -> str:
+def _keys(setting: _Setting, value: JSON) -> Mapping[str, JSON]:
+    """The keys of the section that the value is.
+
+    Raises:
+        ValueError: why it is nothing that can stand there.
+    """
     if isinstance(value, str) and "{{" in value:
-        return "it is a template"
-    try:
-        _SECTIONS[setting.section].model_validate(keys)
-    except ValidationError as error:
-        return explain(error.errors()[0], lambda _: None).wrong
-    return ""
+        raise ValueError("it is a template")
+    converted = setting.convert(value)
+    return converted if isinstance(converted, Mapping) else {setting.key: converted}
 
 
 def _jump_host(name: str, variables: HostVars) -> str:

@@ -26,6 +26,9 @@ _AS_KPROV_DOES: Final[Mapping[str, tuple[JSON, ...]]] = {
 }
 """Values that need no place in the cluster file: kprov does that anyway."""
 
+_SHOWN: Final = 4
+"""More hosts than this are counted, not named."""
+
 _PASSWORDS: Final = frozenset(
     {
         "ansible_become_pass",
@@ -64,5 +67,6 @@ def notices(variables: Mapping[str, HostVars]) -> list[Notice]:
 
 
 def _notice(hosts: Sequence[str], names: Sequence[str], total: int) -> Notice:
-    place = "all hosts" if len(hosts) == total else ", ".join(hosts)
+    few = ", ".join(hosts) if len(hosts) <= _SHOWN else f"{hosts[0]} and {len(hosts) - 1} more"
+    place = "all hosts" if len(hosts) == total else few
     return Notice("info", f"not taken over, {place}: {', '.join(names)}")
