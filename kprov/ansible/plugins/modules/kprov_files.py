@@ -17,7 +17,7 @@ options:
     required: true
     suboptions:
       path: {description: Absolute path of the file., type: path, required: true}
-      content: {description: The whole content; absent together with O(files[].absent)., type: str, default: ""}
+      content: {description: The whole content., type: str, default: ""}
       mode: {description: Permissions as an octal string., type: str, default: "0644"}
       block: {description: Own only a marked block of the file, with this name., type: str, default: ""}
       absent: {description: Remove the file instead., type: bool, default: false}
