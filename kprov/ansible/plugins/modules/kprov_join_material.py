@@ -10,10 +10,15 @@ description:
   - With O(state=present), removes what a joining node left in the cluster in an earlier life (its Node object, its etcd
     member), uploads the shared certificates under a fresh key where a control plane joins, and creates a short-lived
     bootstrap token.
+  - The material stays on the control plane, in a tmpfs that only root reads, until O(state=read) returns it. That
+    result holds secrets, so its task needs C(no_log); the others say freely what went wrong.
   - With O(state=absent), removes the uploaded certificates and every bootstrap token that kprov made.
-  - The result holds secrets; the task that registers it needs C(no_log).
 options:
-  state: {description: Prepare or take back., type: str, choices: [present, absent], default: present}
+  state:
+    description: Prepare, hand over, or take back.
+    type: str
+    choices: [present, read, absent]
+    default: present
   joiners:
     description: The nodes about to join.
     type: list
@@ -34,7 +39,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-material: {description: "Token, certificate key and CA (base64).", returned: with O(state=present), type: dict}
+material: {description: "Token, certificate key and CA (base64).", returned: with O(state=read), type: dict}
 removed: {description: What was removed from the cluster., returned: always, type: list}
 """
 
@@ -49,7 +54,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 ADMIN = "/etc/kubernetes/admin.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+CTR = ["ctr", "--namespace", "k8s.io"]
 RUNTIME = "/run/kprov"
+MATERIAL = RUNTIME + "/join.json"
 DESCRIPTION = "kprov: join"
 OURS = (DESCRIPTION, "kprov: init", "Proxy for managing TTL for the kubeadm-certs secret")
 """Descriptions of the tokens to take back; the last is the one kubeadm upload-certs makes beside its secret."""
@@ -83,17 +90,14 @@ class Cluster:
         return self.run(["kubectl", "--kubeconfig", ADMIN, *words], data=data)
 
     def etcdctl(self, *words):
-        """Run etcdctl in an etcd pod that is ready: ours, if it runs, is one of several."""
-        listed = json.loads(self.kubectl("-n", "kube-system", "get", "pods", "-l", "component=etcd", "-o", "json"))
-        live = [
-            pod["metadata"]["name"]
-            for pod in listed["items"]
-            if any(container["ready"] for container in pod["status"].get("containerStatuses", []))
-        ]
+        """Run etcdctl in this control plane's own etcd container, which answers before its pod is called ready."""
+        listed = self.run([*CTR, "containers", "list", "-q", 'labels."io.kubernetes.container.name"==etcd'])
+        running = {line.split()[0] for line in self.run([*CTR, "tasks", "list"]).splitlines() if "RUNNING" in line}
+        live = running.intersection(listed.split())
         if not live:
-            raise ClusterError("no etcd pod is ready")
+            raise ClusterError("etcd does not run on this control plane")
         inside = ["etcdctl", "--endpoints=https://127.0.0.1:2379", *ETCD_TLS, *words]
-        return self.kubectl("-n", "kube-system", "exec", live[0], "--", *inside)
+        return self.run([*CTR, "tasks", "exec", "--exec-id", "kprov-%d" % os.getpid(), live.pop(), *inside])
 
 
 def left_over_members(members, joiners):
@@ -152,15 +156,20 @@ def forget(cluster, joiners):
     return removed
 
 
+def write_private(path, text):
+    """Write a file that only root may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
 def upload_certificates(cluster, documents):
     """Upload the control plane's certificates under a fresh key; return the key."""
     key = secrets.token_hex(32)
     path = RUNTIME + "/upload.yaml"
     keyed = [{**doc, "certificateKey": key} if doc["kind"] == "InitConfiguration" else doc for doc in documents]
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write("\n---\n".join(json.dumps(doc) for doc in keyed))
+        write_private(path, "\n---\n".join(json.dumps(doc) for doc in keyed))
         cluster.run(
             [
                 "kubeadm",
@@ -178,8 +187,32 @@ def upload_certificates(cluster, documents):
     return key
 
 
+def prepare(cluster, joiners, documents):
+    """Make the material and keep it for ``read_material``; return what an earlier life had left in the cluster."""
+    os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
+    removed = forget(cluster, joiners)
+    token, secret = token_secret(time.time())
+    cluster.kubectl("create", "-f", "-", data=json.dumps(secret))
+    shared = any(joiner["control_plane"] for joiner in joiners)
+    key = upload_certificates(cluster, documents) if shared else ""
+    with open(CA, "rb") as handle:
+        ca = base64.b64encode(handle.read()).decode()
+    write_private(MATERIAL, json.dumps({"token": token, "certificate_key": key, "ca": ca}))
+    return removed
+
+
+def read_material():
+    """The material that was prepared; empty where no node joins."""
+    if not os.path.exists(MATERIAL):
+        return {}
+    with open(MATERIAL, encoding="utf-8") as handle:
+        return json.load(handle)
+
+
 def revoke(cluster, check):
     """Remove every bootstrap token that kprov made and the uploaded certificates; return their names."""
+    if os.path.exists(MATERIAL) and not check:
+        os.unlink(MATERIAL)
     listed = json.loads(cluster.kubectl("-n", "kube-system", "get", "secrets", "-o", "json"))["items"]
     described = {base64.b64encode(text.encode()).decode() for text in OURS}
     names = [
@@ -204,33 +237,24 @@ def main():
     }
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "read", "absent"], "default": "present"},
             "joiners": {"type": "list", "elements": "dict", "default": [], "options": suboptions},
             "documents": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"PATH": "/usr/local/bin:" + os.environ.get("PATH", "/usr/bin:/bin")}
-    cluster, joiners = Cluster(module), module.params["joiners"]
+    cluster, joiners, check = Cluster(module), module.params["joiners"], module.check_mode
     try:
+        if module.params["state"] == "read":
+            module.exit_json(changed=False, removed=[], material=read_material())
         if module.params["state"] == "absent":
-            removed = revoke(cluster, module.check_mode) if os.path.exists(ADMIN) else []
+            removed = revoke(cluster, check) if os.path.exists(ADMIN) else []
             module.exit_json(changed=bool(removed), removed=removed)
-        if not joiners or module.check_mode:
-            module.exit_json(changed=False, removed=[], material={})
-        os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
-        removed = forget(cluster, joiners)
-        token, secret = token_secret(time.time())
-        cluster.kubectl("create", "-f", "-", data=json.dumps(secret))
-        key = ""
-        if any(joiner["control_plane"] for joiner in joiners):
-            key = upload_certificates(cluster, module.params["documents"])
-        with open(CA, "rb") as handle:
-            ca = base64.b64encode(handle.read()).decode()
+        removed = prepare(cluster, joiners, module.params["documents"]) if joiners and not check else []
     except ClusterError as error:
         module.fail_json(msg=str(error))
-    material = {"token": token, "certificate_key": key, "ca": ca}
-    module.exit_json(changed=bool(removed), removed=removed, material=material)
+    module.exit_json(changed=bool(removed), removed=removed)
 
 
 if __name__ == "__main__":

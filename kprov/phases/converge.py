@@ -1,0 +1,28 @@
+"""Bring the machines to what the inventory says, through Ansible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kprov.phases.base import Context, Done
+
+if TYPE_CHECKING:
+    from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Converge:
+    """Runs the playbook `up`."""
+
+    name: Final = "cluster"
+    title: Final = "Make the cluster"
+
+    def should_run(self, context: Context) -> bool:  # noqa: D102 - see Phase
+        return bool(context.spec.nodes)
+
+    def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
+        recap = context.playbooks.run("up", context.emit)
+        tasks = max((tally.total for tally in recap.hosts.values()), default=0)
+        summary = f"{recap.changed} changed on {len(recap.hosts)} nodes, at most {tasks} tasks on one"
+        return Done(replace(context, recap=recap), "done" if recap.changed else "unchanged", summary)
