@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-import yaml
+from typing import TYPE_CHECKING, Final, cast
 
 from kprov.errors import Problem, SpecError
 from kprov.inventory import foreign_host, listing, members, unread
 from kprov.inventory.foreign_host import UnfitHostError
 from kprov.inventory.settings import settings
+from kprov.spec.dump import to_yaml
 from kprov.spec.load import loads
+from kprov.spec.model import ClusterSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kprov.events import Notice
     from kprov.inventory.listing import Listing
     from kprov.inventory.model import JSON
+    from kprov.spec.flaw import Value
 
 _GENERIC: Final = frozenset({"hosts", "host", "inventory"})
 """Names of files that say nothing of the cluster: kubespray has inventory/mycluster/hosts.yaml."""
@@ -61,7 +62,8 @@ def from_listing(found: Listing) -> Imported:
     document: dict[str, JSON] = {"cluster": _cluster_name(found), "nodes": _nodes(found, roles), **told.sections}
     if members.topology(roles) == "external":
         document["etcd"] = {"topology": "external"}
-    text = f"# Imported from {found.file.name} by kprov inventory import.\n{_yaml(document)}"
+    ordered = {name: document[name] for name in ClusterSpec.model_fields if name in document}
+    text = f"# Imported from {found.file.name} by kprov inventory import.\n{to_yaml(cast('Value', ordered))}"
     _check(text, found)
     notices = [*_notices(found, tuple(roles)), *told.notices]
     return Imported(text, tuple(sorted(notices, key=lambda notice: notice.level != "warning")))
@@ -96,10 +98,6 @@ def _cluster_name(found: Listing) -> str:
     name = found.file.absolute().parent.name if stem in _GENERIC else stem
     label = re.sub("[^a-z0-9]+", "-", name.lower())[:_NAME_LENGTH].strip("-")
     return label or "imported"
-
-
-def _yaml(document: Mapping[str, JSON]) -> str:
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
 def _check(text: str, found: Listing) -> None:
