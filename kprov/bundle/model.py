@@ -63,7 +63,9 @@ class Bundle:
 class Source(Protocol):
     """Where a bundle comes from. ``ensure`` may be repeated and may be interrupted; it resumes."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name in the cluster file."""
 
     def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:
         """Have every artifact in the store, its sha256 verified.

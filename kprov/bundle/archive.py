@@ -1,0 +1,134 @@
+"""Container images written as one OCI archive: tars and JSON, the same bytes for the same content, no engine needed.
+
+The archive is an OCI image layout with a ``manifest.json`` beside it, so that containerd, podman and Docker all load it.
+Layers are not compressed: on a fast network unpacking costs more than it saves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kprov.bundle.store import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image: its full reference, its layers (uncompressed tars, lowest first), its entrypoint, its labels."""
+
+    reference: str
+    layers: tuple[Path, ...]
+    entrypoint: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """Content by its sha256; ``content`` is a file for layers, bytes for the JSON documents."""
+
+    sha256: str
+    size: int
+    content: Path | bytes
+
+    def descriptor(self, media_type: str) -> dict[str, object]:
+        return {"mediaType": media_type, "digest": f"sha256:{self.sha256}", "size": self.size}
+
+
+def entry(name: str, mode: int, *, size: int = 0, link: str = "") -> tarfile.TarInfo:
+    """A tar entry of root's without a time: a file, or a symbolic link where ``link`` is given."""
+    info = tarfile.TarInfo(name)
+    info.mode, info.size = mode, size
+    if link:
+        info.type, info.linkname = tarfile.SYMTYPE, link
+    return info
+
+
+def write_layer(target: Path, programs: Mapping[str, Path]) -> None:
+    """Write a layer of executables; keys are paths in the image without a leading slash."""
+    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, path in sorted(programs.items()):
+            with path.open("rb") as content:
+                tar.addfile(entry(name, 0o755, size=path.stat().st_size), content)
+
+
+def write_archive(target: Path, images: Sequence[Image], architecture: str) -> None:
+    """Write the images into one archive; a layer that several share is stored once."""
+    layers = {path: _Blob(sha256_of(path), path.stat().st_size, path) for image in images for path in image.layers}
+    blobs = {blob.sha256: blob for blob in layers.values()}
+    index: list[dict[str, object]] = []
+    docker: list[dict[str, object]] = []
+    for image in images:
+        own = [layers[path] for path in image.layers]
+        config = _json_blob(_config(image, own, architecture))
+        manifest = _json_blob(_manifest(config, own))
+        blobs |= {config.sha256: config, manifest.sha256: manifest}
+        index.append(
+            manifest.descriptor("application/vnd.oci.image.manifest.v1+json")
+            | {
+                "platform": {"architecture": architecture, "os": "linux"},
+                "annotations": {
+                    "io.containerd.image.name": image.reference,
+                    "org.opencontainers.image.ref.name": image.reference.rpartition(":")[2],
+                },
+            }
+        )
+        docker.append(
+            {
+                "Config": f"blobs/sha256/{config.sha256}",
+                "RepoTags": [image.reference],
+                "Layers": [f"blobs/sha256/{blob.sha256}" for blob in own],
+            }
+        )
+    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+        _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+        _add(tar, "index.json", _json({"schemaVersion": 2, "manifests": index}))
+        _add(tar, "manifest.json", _json(docker))
+        for sha256, blob in sorted(blobs.items()):
+            _add(tar, f"blobs/sha256/{sha256}", blob.content)
+
+
+def _config(image: Image, layers: Sequence[_Blob], architecture: str) -> dict[str, object]:
+    return {
+        "architecture": architecture,
+        "os": "linux",
+        "created": _EPOCH,
+        "config": {"Env": [_PATH], "Entrypoint": list(image.entrypoint), "Labels": dict(sorted(image.labels.items()))},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{blob.sha256}" for blob in layers]},
+    }
+
+
+def _manifest(config: _Blob, layers: Sequence[_Blob]) -> dict[str, object]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config.descriptor("application/vnd.oci.image.config.v1+json"),
+        "layers": [blob.descriptor("application/vnd.oci.image.layer.v1.tar") for blob in layers],
+    }
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _json_blob(data: object) -> _Blob:
+    content = _json(data)
+    return _Blob(hashlib.sha256(content).hexdigest(), len(content), content)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: Path | bytes) -> None:
+    if isinstance(content, bytes):
+        tar.addfile(entry(name, 0o644, size=len(content)), io.BytesIO(content))
+        return
+    with content.open("rb") as file:
+        tar.addfile(entry(name, 0o644, size=content.stat().st_size), file)

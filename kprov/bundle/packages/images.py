@@ -1,0 +1,97 @@
+"""The two archives of images, under the names that kubeadm 1.20 expects, and the probe that `kprov verify` uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kprov.bundle.archive import Image, write_archive, write_layer
+from kprov.bundle.packages.layers import origin_of
+from kprov.bundle.store import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kprov.bundle.store import Part, Store, StoredFile
+
+PROBE = "kprov.local/probe:1"
+
+# cmd/kubeadm/app/constants/constants.go of 1.20: the repository, and the tags of what is not Kubernetes itself. They are
+# names that kubeadm asks for; each image's labels and the lock say what is in it.
+_REPOSITORY = "k8s.gcr.io"
+_PAUSE = f"{_REPOSITORY}/pause:3.2"
+_ETCD = f"{_REPOSITORY}/etcd:3.4.13-0"
+_COREDNS = f"{_REPOSITORY}/coredns:1.7.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an image is made of: a layer of Debian's below, or none, and a program above, or none.
+
+    ``command`` is the path of what the image starts; a program of its own lies there.
+    """
+
+    reference: str
+    layer: StoredFile | None
+    program: StoredFile | None
+    command: str
+    origin: Origin
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the image says of itself."""
+        return {
+            "org.opencontainers.image.version": self.origin.version,
+            "org.opencontainers.image.source": self.origin.source,
+        }
+
+    @property
+    def recipe(self) -> str:
+        """What decides the image's bytes."""
+        files = [stored.sha256 for stored in (self.layer, self.program) if stored]
+        return " ".join([*files, self.command, self.origin.version, self.origin.source])
+
+
+def node_images(programs: Mapping[str, Part], layers: Part, pause: Part, coredns: Part | None) -> tuple[Content, ...]:
+    """What every node runs; without CoreDNS where that could not be built."""
+    probe = Origin("1", origin_of(layers.origin, "busybox-static"))
+    contents = [
+        Content(_PAUSE, None, pause.file("pause"), "/pause", pause.origin),
+        _kubernetes("kube-proxy", programs, layers.file("network.tar")),
+        Content(PROBE, layers.file("probe.tar"), None, "/bin/sh", probe),
+    ]
+    if coredns:
+        contents.append(Content(_COREDNS, None, coredns.file("coredns"), "/coredns", coredns.origin))
+    return tuple(contents)
+
+
+def control_plane_images(programs: Mapping[str, Part], layers: Part) -> tuple[Content, ...]:
+    """What control planes run beside that."""
+    etcd = Origin(layers.origin.version, origin_of(layers.origin, "etcd-server", "etcd-client"))
+    return (
+        _kubernetes("kube-apiserver", programs, None),
+        _kubernetes("kube-controller-manager", programs, None),
+        _kubernetes("kube-scheduler", programs, None),
+        Content(_ETCD, layers.file("etcd.tar"), None, "/usr/bin/etcd", etcd),
+    )
+
+
+def build_archive(store: Store, contents: Sequence[Content], architecture: str, scratch: Path, target: Path) -> None:
+    """Write the images as one archive; ``scratch`` takes the layers of the programs meanwhile."""
+    images = []
+    for content in contents:
+        layers = [store.path(content.layer)] if content.layer else []
+        if content.program:
+            program = store.path(content.program)
+            layers.append(scratch / f"{program.name}.tar")
+            write_layer(layers[-1], {content.command.lstrip("/"): program})
+        images.append(Image(content.reference, tuple(layers), (content.command,), content.labels))
+    write_archive(target, images, architecture)
+
+
+def _kubernetes(name: str, programs: Mapping[str, Part], layer: StoredFile | None) -> Content:
+    """The image of a Kubernetes program; kubeadm's manifests call it by its name, so it lies on PATH."""
+    part = programs[name]
+    reference = f"{_REPOSITORY}/{name}:v{part.origin.version}"
+    return Content(reference, layer, part.file(name), f"/usr/local/bin/{name}", part.origin)

@@ -1,0 +1,196 @@
+"""The source ``packages``: Kubernetes 1.20 and all it needs, built from what the host's package mirrors hold."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kprov.bundle import lockfile
+from kprov.bundle.model import Artifact, Bundle, LeftOut, Lock
+from kprov.bundle.packages import host, images
+from kprov.bundle.packages.apt import PrivateApt
+from kprov.bundle.packages.gomodules import COREDNS, CRICTL, GoModules, GoProgram
+from kprov.bundle.packages.kubernetes import MINOR, PROGRAMS, Builder, Tree
+from kprov.bundle.packages.layers import build_layers
+from kprov.bundle.store import Origin, Store
+from kprov.errors import CheckFailed, InputError, UnreachableError
+from kprov.events import Notice, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kprov.bundle.model import Kind, Target
+    from kprov.bundle.packages.images import Content
+    from kprov.bundle.store import Part, StoredFile
+    from kprov.events import Emit
+
+# Changes when the way in which a part is made changes, so that older parts are made again.
+_RECIPE = "1"
+
+_NODES: tuple[Target, ...] = ("control-plane", "worker")
+_BINARIES: Mapping[str, tuple[Target, ...]] = {
+    "kubeadm": _NODES,
+    "kubelet": _NODES,
+    "kubectl": (*_NODES, "controller"),
+}
+# The programs of Kubernetes and of Go modules, Debian's layers, pause, and two archives of images.
+_STEPS = len(PROGRAMS) + 2 + 1 + 1 + 2
+
+
+@dataclass(frozen=True)
+class PackagesSource:
+    """Builds a bundle on Debian 12 from its source and binary packages, and Go programs where a module proxy is reached.
+
+    ``environment`` is the user's: what apt and Go need of it (home, proxies) is passed on, nothing else.
+    """
+
+    environment: Mapping[str, str]
+    name: str = "packages"
+
+    def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:
+        """Have every artifact in the store, its sha256 verified; build what is missing or damaged.
+
+        Raises:
+            InputError: this machine or this version cannot be served, and what to do.
+            UnreachableError: the package mirrors do not answer.
+            CheckFailed: a build failed; the log is named.
+        """
+        if kubernetes.rpartition(".")[0] != MINOR:
+            raise InputError(
+                f"the bundle's source `packages` has no Kubernetes {kubernetes}",
+                where="kubernetes.version",
+                why=f"Debian 12 carries the sources of {MINOR} only",
+                remedy="Set kubernetes.version to 1.20.2, or bundle.source to one that has this version.",
+            )
+        architecture = host.architecture()
+        with Store.opened(store, emit) as opened:
+            build = _Build(opened, emit, kubernetes, architecture, self.environment)
+            lock = build.lock()
+            lockfile.write(lock, lockfile.lock_path(store, self.name, kubernetes, architecture))
+        return Bundle(lock, store, changed=build.changed)
+
+
+class _Build:
+    """One go through all parts, in the order in which they need each other."""
+
+    def __init__(
+        self, store: Store, emit: Emit, kubernetes: str, architecture: str, environment: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self._emit = emit
+        self._kubernetes = kubernetes
+        self._architecture = architecture
+        self._environment = environment
+        self._builder = Builder(store.work, environment)
+        self._done = 0
+        self._left_out: list[LeftOut] = []
+        self.changed = False
+
+    def lock(self) -> Lock:
+        """Have every part, and write down what they are."""
+        layers = self._part("debian-layers", "unpacking Debian packages", self._build_layers)
+        programs = {name: self._program(name) for name in PROGRAMS}
+        pause = self._part("pause", "building pause", self._build_pause)
+        coredns = self._go_program(COREDNS)
+        crictl = self._go_program(CRICTL)
+        binaries = [self._binary(programs[name].file(name), programs[name].origin, to) for name, to in _BINARIES.items()]
+        if crictl:
+            binaries.append(self._binary(crictl.file("crictl"), crictl.origin, _NODES))
+        archives = [
+            self._archive("node-images", images.node_images(programs, layers, pause, coredns), _NODES),
+            self._archive("control-plane-images", images.control_plane_images(programs, layers), ("control-plane",)),
+        ]
+        return Lock("packages", self._kubernetes, self._architecture, (*binaries, *archives), tuple(self._left_out))
+
+    def _part(
+        self, name: str, doing: str, build: Callable[[Path, Path], Origin], recipe: Mapping[str, str] | None = None
+    ) -> Part:
+        """One part: as it is where it is intact, else built; ``build`` gets its folder and its log."""
+        full = f"{name}-{self._architecture}"
+        wanted = {"recipe": _RECIPE, **(recipe or {})}
+        part = self._store.part(full, wanted)
+        if part is None:
+            if not self.changed:
+                self._check_host()
+            self.changed = True
+            self._emit(Progress("bundle", doing, done=self._done, total=_STEPS))
+            log = self._store.log(full)
+            log.unlink(missing_ok=True)
+            part = self._store.make(full, wanted, lambda target: build(target, log))
+        self._done += 1
+        return part
+
+    def _check_host(self) -> None:
+        """Before the first thing is built: everything that would stop the build later."""
+        host.check_system(platform.freedesktop_os_release())
+        host.check_tools(host.TOOLS)
+        host.check_room(self._store.root)
+
+    def _apt(self, log: Path) -> PrivateApt:
+        return PrivateApt(self._store.work / "apt", self._environment, log)
+
+    def _tree(self, log: Path) -> Tree:
+        with self._store.scratch("kubernetes") as scratch:
+            return self._builder.tree(self._apt(log), scratch, log)
+
+    def _build_layers(self, target: Path, log: Path) -> Origin:
+        return build_layers(self._apt(log), self._architecture, target)
+
+    def _program(self, name: str) -> Part:
+        def build(target: Path, log: Path) -> Origin:
+            return self._builder.build(name, self._kubernetes, self._tree(log), target, log)
+
+        return self._part(f"{name}-{self._kubernetes}", f"building {name}", build)
+
+    def _build_pause(self, target: Path, log: Path) -> Origin:
+        return self._builder.build_pause(self._tree(log), target, log)
+
+    def _go_program(self, program: GoProgram) -> Part | None:
+        """A program from a Go module, or None and a line in the lock where it cannot be had."""
+        folder = self._store.work / "go-modules"
+        name = f"{program.name}-{program.origin.version}"
+
+        def build(target: Path, log: Path) -> Origin:
+            modules = GoModules(folder, self._architecture, self._environment, log)
+            modules.probe(program)
+            return modules.build(program, target)
+
+        try:
+            part = self._part(name, f"building {program.name}", build)
+        except (UnreachableError, CheckFailed) as error:
+            left_out = LeftOut(program.name, f"{error.what}: {error.why}", program.consequence)
+            self._left_out.append(left_out)
+            self._emit(Notice("warning", f"{program.name} is left out: {left_out.why}", program.consequence))
+            return None
+        shutil.rmtree(folder, ignore_errors=True)
+        return part
+
+    def _archive(self, name: str, contents: Sequence[Content], targets: tuple[Target, ...]) -> Artifact:
+        def build(target: Path, _log: Path) -> Origin:
+            with self._store.scratch(name) as scratch:
+                images.build_archive(self._store, contents, self._architecture, scratch, target / f"{name}.tar")
+            return Origin(self._kubernetes, "; ".join(dict.fromkeys(content.origin.source for content in contents)))
+
+        recipe = {content.reference: content.recipe for content in contents}
+        part = self._part(f"{name}-{self._kubernetes}", f"assembling {name}", build, recipe)
+        references = tuple(content.reference for content in contents)
+        return self._artifact(name, "images", part.file(f"{name}.tar"), part.origin, targets, references)
+
+    def _binary(self, stored: StoredFile, origin: Origin, targets: tuple[Target, ...]) -> Artifact:
+        return self._artifact(Path(stored.path).name, "binary", stored, origin, targets, ())
+
+    def _artifact(
+        self,
+        name: str,
+        kind: Kind,
+        stored: StoredFile,
+        origin: Origin,
+        targets: tuple[Target, ...],
+        references: tuple[str, ...],
+    ) -> Artifact:
+        return Artifact(
+            name, kind, origin.version, origin.source, stored.sha256, stored.size, stored.path, targets, references
+        )
