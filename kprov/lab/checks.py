@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kprov.lab.limits import INOTIFY, INOTIFY_WANTED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from ipaddress import IPv4Network
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
     from kprov.lab.host import Taken
     from kprov.lab.provider import LabRequest
 
-INOTIFY = "fs.inotify.max_user_instances"
-INOTIFY_WANTED = 1024
-"""Measured: 128, the default of many hosts, fails from five nodes on; 1024 served nine and more."""
 _INOTIFY_PER_NODE = 32
 _REMAKE = "Run `kprov lab down` and then this command again; what is on the nodes is lost."
 
@@ -30,9 +29,8 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the host and its engine say, and what the lab's names would be in the engine."""
+    """What the host and its engine say, and what the lab's containers are called."""
 
-    network: str
     containers_by_node: Mapping[str, str]
     image: str
     taken: tuple[Taken, ...]
@@ -61,26 +59,24 @@ def _addresses(lab: LabRequest) -> Iterator[Objection]:
 
 
 def _subnets(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
-    own = next((network for network in seen.networks if network.name == seen.network), None)
-    used: dict[tuple[IPv4Network, str], None] = {}
-    for taken in seen.taken:
-        if own is None or taken.interface != own.interface:
-            used[taken.network, taken.by] = None
+    own = {network.interface for network in seen.networks if network.cluster == lab.name}
+    used: dict[IPv4Network, str] = {}
     for network in seen.networks:
-        if network.name != seen.network:
-            used.update(
-                {(subnet, f"the network {network.name} of the container engine"): None for subnet in network.subnets}
-            )
+        if network.cluster != lab.name:
+            used |= dict.fromkeys(network.subnets, f"the network {network.name} of the container engine")
+    for taken in seen.taken:
+        if taken.interface not in own:
+            used.setdefault(taken.network, taken.by)
     wanted = {lab.subnet: "the lab's subnet"} | dict.fromkeys(lab.unreachable, "a network of pods or services")
     for net, what in wanted.items():
-        for other, by in used:
+        for other, by in used.items():
             if net.overlaps(other):
                 yield Objection(
                     f"{what}, {net}, is in use on this host: {other} by {by}",
                     "Choose another network in the cluster file, or remove what uses this one.",
                 )
     for network in seen.networks:
-        inside = [net for net in network.unreachable if network.name != seen.network and net.overlaps(lab.subnet)]
+        inside = [net for net in network.unreachable if network.cluster != lab.name and net.overlaps(lab.subnet)]
         for net in inside:
             yield Objection(
                 f"the lab's subnet, {lab.subnet}, lies in {net}, which the lab {network.cluster} uses inside",
@@ -95,17 +91,11 @@ def _clashes(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
             yield Objection(
                 f"there is a container {name} that is not of this lab", "Rename the cluster, or remove that container."
             )
-    for network in seen.networks:
-        if network.name == seen.network and network.cluster != lab.name:
-            yield Objection(
-                f"there is a network {network.name} that is not of this lab",
-                "Rename the cluster, or remove that network.",
-            )
 
 
 def _differences(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
     for network in seen.networks:
-        if network.name != seen.network or network.cluster != lab.name:
+        if network.cluster != lab.name:
             continue
         if network.subnets != (lab.subnet,):
             yield Objection(f"the lab exists with the subnet {_list(network.subnets)}, not {lab.subnet}", _REMAKE)

@@ -73,6 +73,9 @@ class Host(Protocol):
     def unrefuse(self, network: IPv4Network) -> None:
         """Undo ``refuse``."""
 
+    def remove_bridge(self, interface: str) -> None:
+        """Remove a bridge with what hangs on it, where it is still there."""
+
     def parameter(self, name: str) -> int | None:
         """The value of a kernel parameter (``fs.inotify.max_user_instances``); None where there is none."""
 
@@ -136,6 +139,13 @@ class LinuxHost:
     def unrefuse(self, network: IPv4Network) -> None:
         """Undo ``refuse``."""
         self._ip("route", "del", *_route(network))
+
+    def remove_bridge(self, interface: str) -> None:
+        """Remove a bridge with what hangs on it, where it is still there."""
+        if Path("/sys/class/net", interface).exists():
+            for port in json.loads(self._ip("link", "show", "master", interface)):
+                self._ip("link", "del", port["ifname"])
+            self._ip("link", "del", interface)
 
     def parameter(self, name: str) -> int | None:
         """The value of a kernel parameter; None where there is none."""

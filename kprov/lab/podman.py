@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import secrets
 from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed, InputError
 from kprov.events import Emit, Notice, Progress
 from kprov.lab import image
-from kprov.lab.checks import INOTIFY, INOTIFY_WANTED, Objection, Seen, objections
+from kprov.lab.checks import Objection, Seen, objections
 from kprov.lab.engine import Container, Engine, NodeNetwork, NodeRequest
 from kprov.lab.host import REMEMBERED, Host
+from kprov.lab.limits import INOTIFY, raise_limits
 from kprov.lab.lock import alone
 from kprov.lab.provider import LabRequest, Machine, MachineRequest
+from kprov.lab.sweep import SETTLE_S, restore_after_last, sweep, until
 from kprov.ssh.fan_out import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kprov.lab.recipe import Recipe
@@ -25,9 +27,7 @@ _PHASE = "lab"
 _BOOT_S = 120
 """A node answers SSH after two seconds on an idle host; nine at once on two busy cores took twenty."""
 _LOCK_WAIT_S = 10
-_SETTLE_S = 15
-"""How long a podman that outlived a killed kprov may take to end what it was doing."""
-_POLL_S = 0.2
+_GREETING_S = 1
 
 _COMMANDS = {"ip": "iproute2", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "apt-get": "apt"}
 _ENGINE_COMMANDS = {"podman": {"podman": "podman", "runc": "runc"}, "docker": {"docker": "docker.io"}}
@@ -35,9 +35,6 @@ _NETAVARK = tuple(
     f"{folder}/podman/netavark" for folder in ("/usr/lib", "/usr/libexec", "/usr/local/lib", "/usr/local/libexec")
 )
 """The folders in which podman looks for its helpers (containers.conf(5), helper_binaries_dir)."""
-
-_CHANGED_BY_KUBELET = ("kernel.panic", "kernel.panic_on_oops", "vm.overcommit_memory", "vm.panic_on_oom")
-"""Parameters of the shared kernel that kubelet sets where they differ from its wishes (its protectKernelDefaults)."""
 
 _ADMIT = """\
 set -eu
@@ -81,17 +78,21 @@ class ContainerLab:
         with alone(lab.name, _LOCK_WAIT_S):
             self.check(lab)
             image.ensure(self._recipe, self._engine, self._cache, emit)
-            self._connect(lab)
-            self._raise_limits(emit)
-            for network in (lab.subnet, *lab.unreachable):
-                self._host.refuse(network)
-            existing = {container.node: container for container in self._engine.containers(lab.name)}
+            existing = self._existing(lab.name)
+            if not any(container.state != "unborn" for container in existing.values()):
+                # Nothing ever ran: what an interrupted run may have left is not worth mending.
+                sweep(self._engine, self._host, lab.name, emit)
+                existing = {}
+            network_name = self._connect(lab)
+            raise_limits(self._host, emit)
+            for inside in (lab.subnet, *lab.unreachable):
+                self._host.refuse(inside)
             _tell_extra(lab, existing, emit)
             total = len(lab.machines)
             emit(Progress(_PHASE, "starting machines", done=0, total=total))
 
             def ensure(machine: MachineRequest) -> bool:
-                changed = self._ensure(lab, machine, existing.get(machine.name))
+                changed = self._ensure(lab, network_name, machine, existing.get(machine.name))
                 emit(Progress(_PHASE, "answers SSH", host=machine.name))
                 return changed
 
@@ -108,9 +109,8 @@ class ContainerLab:
         """
         self._usable()
         with alone(name, _LOCK_WAIT_S):
-            removed = self._remove_all(name, emit)
-            with alone("this host", _LOCK_WAIT_S):
-                self._restore(emit)
+            removed = sweep(self._engine, self._host, name, emit)
+            restore_after_last(self._engine, self._host, emit)
         return removed
 
     def status(self, lab: LabRequest) -> tuple[Machine, ...]:
@@ -120,7 +120,7 @@ class ContainerLab:
             InputError: the engine cannot be used.
         """
         self._usable()
-        existing = {container.node: container for container in self._engine.containers(lab.name)}
+        existing = self._existing(lab.name)
 
         def see(machine: MachineRequest) -> Machine:
             container = existing.get(machine.name)
@@ -166,7 +166,6 @@ class ContainerLab:
 
     def _look(self, lab: LabRequest) -> Seen:
         return Seen(
-            network=_network_name(lab.name),
             containers_by_node={machine.name: _container_name(lab.name, machine.name) for machine in lab.machines},
             image=self._recipe.tag,
             taken=self._host.taken(),
@@ -177,33 +176,38 @@ class ContainerLab:
             inotify_can_be_set=self._host.can_set(INOTIFY),
         )
 
-    def _connect(self, lab: LabRequest) -> None:
-        name = _network_name(lab.name)
-        if any(network.name == name for network in self._engine.networks()):
-            return
+    def _existing(self, cluster: str) -> dict[str, Container]:
+        return {container.node: container for container in self._engine.containers(cluster)}
+
+    def _connect(self, lab: LabRequest) -> str:
+        """Have the lab's network; return its name.
+
+        Each network gets a name of its own: podman 4.3 keeps the addresses of a container whose making was killed for
+        good, and by the network's name, even when that network is removed.
+        """
+        if names := self._networks(lab.name):
+            return names[0]
+        name = f"kprov-{lab.name}-{secrets.token_hex(2)}"
         try:
             self._engine.create_network(NodeNetwork(name, lab.name, (lab.subnet,), "", lab.unreachable))
         except CheckFailed:
             # A podman that outlived a killed kprov may have made it meanwhile.
-            if not any(network.name == name for network in self._engine.networks()):
+            if not (names := self._networks(lab.name)):
                 raise
+            return names[0]
+        return name
 
-    def _raise_limits(self, emit: Emit) -> None:
-        with alone("this host", _LOCK_WAIT_S):
-            self._host.remember((INOTIFY, *_CHANGED_BY_KUBELET))
-            now = self._host.parameter(INOTIFY) or 0
-            if now < INOTIFY_WANTED and self._host.can_set(INOTIFY):
-                self._host.set_parameter(INOTIFY, INOTIFY_WANTED)
-                emit(Notice("info", f"{INOTIFY} of this host raised from {now} to {INOTIFY_WANTED} while a lab is up"))
+    def _networks(self, cluster: str) -> list[str]:
+        return [network.name for network in self._engine.networks() if network.cluster == cluster]
 
-    def _ensure(self, lab: LabRequest, machine: MachineRequest, container: Container | None) -> bool:
+    def _ensure(self, lab: LabRequest, network: str, machine: MachineRequest, container: Container | None) -> bool:
         """Have one machine running and answering SSH; return whether it had to be made or started."""
         name = _container_name(lab.name, machine.name)
         if container is not None and container.state == "unborn":
             self._engine.remove([name])
             container = None
         if container is None:
-            self._create(lab, machine, name)
+            self._create(lab, network, machine, name)
         elif container.state != "running":
             self._engine.start(container)
         admitted = self._engine.execute(name, ["sh", "-c", _ADMIT], lab.public_key.strip().encode() + b"\n")
@@ -214,7 +218,7 @@ class ContainerLab:
                 why=admitted.why,
                 remedy=_see(self._engine, name),
             )
-        if not _until(lambda: self._host.ssh_answers(machine.address, _POLL_S * 5), _BOOT_S):
+        if not until(lambda: self._host.ssh_answers(machine.address, _GREETING_S), _BOOT_S):
             raise CheckFailed(
                 f"the machine does not answer SSH within {_BOOT_S} s",
                 where=machine.name,
@@ -223,7 +227,7 @@ class ContainerLab:
             )
         return container is None or container.state != "running"
 
-    def _create(self, lab: LabRequest, machine: MachineRequest, name: str) -> None:
+    def _create(self, lab: LabRequest, network: str, machine: MachineRequest, name: str) -> None:
         try:
             self._engine.create(
                 NodeRequest(
@@ -232,7 +236,7 @@ class ContainerLab:
                     node=machine.name,
                     address=machine.address,
                     image=self._recipe.tag,
-                    network=_network_name(lab.name),
+                    network=network,
                     ulimits=self._host.ulimits(),
                     devices=self._host.existing(["/dev/kmsg"]),
                     read_only=self._host.existing(["/lib/modules"]),
@@ -240,7 +244,7 @@ class ContainerLab:
             )
         except CheckFailed:
             # A podman that outlived a killed kprov may be making it.
-            if name in self._engine.names() and _until(lambda: self._runs(lab.name, name), _SETTLE_S):
+            if name in self._engine.names() and until(lambda: self._runs(lab.name, name), SETTLE_S):
                 return
             self._engine.remove([name])
             raise
@@ -251,48 +255,6 @@ class ContainerLab:
     def _host_keys(self, container: Container) -> tuple[str, ...]:
         shown = self._engine.execute(container.name, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])
         return (" ".join(shown.out.split()[:2]),) if shown.code == 0 and shown.out.strip() else ()
-
-    def _remove_all(self, name: str, emit: Emit) -> int:
-        """Remove containers, routes and the network; again, where a podman that outlived a killed kprov makes more."""
-        network_name = _network_name(name)
-        removed: set[str] = set()
-
-        def remove() -> bool:
-            containers = self._engine.containers(name)
-            if containers:
-                emit(Progress(_PHASE, f"removing {len(containers)} machines"))
-                self._engine.remove([container.name for container in containers])
-                removed.update(container.name for container in containers)
-            networks = {network.name: network for network in self._engine.networks() if network.cluster}
-            network = networks.pop(network_name, None)
-            if network is None:
-                return not self._engine.containers(name)
-            needed = {net for other in networks.values() for net in (*other.subnets, *other.unreachable)}
-            for net in self._host.unreachable() & {*network.subnets, *network.unreachable} - needed:
-                self._host.unrefuse(net)
-            if self._engine.containers(name):
-                return False
-            self._engine.remove_network(network_name)
-            return not self._engine.containers(name)
-
-        if not _until(remove, _SETTLE_S):
-            raise CheckFailed(
-                f"the lab {name} cannot be removed",
-                why="new containers appear all the time",
-                remedy="Stop what makes them.",
-            )
-        return len(removed)
-
-    def _restore(self, emit: Emit) -> None:
-        """Give the host its kernel parameters back when the last lab is gone."""
-        if self._engine.containers() or any(network.cluster for network in self._engine.networks()):
-            return
-        for parameter, value in sorted(self._host.recall().items()):
-            now = self._host.parameter(parameter)
-            if now is not None and now != value and self._host.can_set(parameter):
-                self._host.set_parameter(parameter, value)
-                emit(Notice("info", f"{parameter} of this host set back from {now} to {value}"))
-        self._host.forget()
 
 
 def _refuse(found: tuple[Objection, ...], what: str) -> None:
@@ -314,20 +276,6 @@ def _tell_extra(lab: LabRequest, existing: Mapping[str, Container], emit: Emit) 
                 "`kprov lab down` removes them with the whole lab.",
             )
         )
-
-
-def _until(true: Callable[[], bool], within_s: float) -> bool:
-    """Ask again and again until it is true; False where the time is up."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
-
-
-def _network_name(cluster: str) -> str:
-    return f"kprov-{cluster}"
 
 
 def _container_name(cluster: str, node: str) -> str:
