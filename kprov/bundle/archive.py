@@ -1,6 +1,6 @@
 """Container images written as one OCI archive: tars and JSON, the same bytes for the same content, no engine needed.
 
-The archive is an OCI image layout with a ``manifest.json`` beside it, so that containerd, podman and Docker all load it.
+The archive is an OCI image layout with a ``manifest.json`` beside it, so that containerd, podman and Docker load it.
 Layers are not compressed: on a fast network unpacking costs more than it saves.
 """
 
@@ -11,13 +11,13 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.bundle.store import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _EPOCH = "1970-01-01T00:00:00Z"

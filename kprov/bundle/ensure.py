@@ -46,8 +46,8 @@ def sources_for(names: Sequence[str]) -> tuple[Source, ...]:
 def ensure(sources: Sequence[Source], kubernetes: str, store: Path, emit: Emit) -> Bundle:
     """Have a bundle of this version of Kubernetes from the first source that can serve it.
 
-    A source that cannot serve this machine or version, or does not answer, hands over to the next one; a build that fails
-    does not. Where nothing is missing this takes a second.
+    A source that cannot serve this machine or version, or does not answer, hands over to the next one; a build that
+    fails does not. Where nothing is missing this takes a second.
 
     Raises:
         InputError: no source can serve this machine or version; the last one's error.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from kprov.events import LeftOut as LeftOut
+from kprov.events import LeftOut  # noqa: TC001  pydantic reads it when the lock is loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ class Artifact:
 
     ``kind`` says what a node does with it: a ``binary`` is installed to ``/usr/local/bin/<name>`` with mode 0755,
     ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, as kubeadm expects
-    them. ``targets`` are the kinds of nodes that need it. ``path`` is relative to the store's root. ``size`` is in bytes.
+    them. ``targets`` are the kinds of nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
     """
 
     name: str

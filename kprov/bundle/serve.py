@@ -6,14 +6,15 @@ The configuration comes as JSON on stdin, never in argv::
 
 ``files`` maps the path on the server to a file here; nothing else is served. One JSON line answers on stdout,
 ``{"port": 40001, "secret": "..."}``; the files are then at ``http://ADDRESS:PORT/SECRET/NAME``. By then the server is a
-process of its own without the caller's open files, and it ends by itself: when the process ``watch_pid`` is gone, or after
-``max_lifetime_s`` seconds. The secret is made here and is logged nowhere, nor is anything else.
+process of its own without the caller's open files, and it ends by itself: when the process ``watch_pid`` is gone, or
+after ``max_lifetime_s`` seconds. The secret is made here and is logged nowhere, nor is anything else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hmac
+import itertools
 import json
 import os
 import re
@@ -116,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _CLIENT_TIMEOUT_S
     server: FileServer
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer with the file, a part of it, or 404 without saying why."""
         path = self.server.lookup(self.path)
         if path is None:
@@ -308,14 +309,13 @@ def _detach(keep: Sequence[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    for handle in map(int, os.listdir("/proc/self/fd")):
-        if handle > 2 and handle not in keep:
-            with contextlib.suppress(OSError):
-                os.close(handle)
+    kept = [2, *sorted(keep), os.sysconf("SC_OPEN_MAX")]
+    for below, above in itertools.pairwise(kept):
+        os.closerange(below + 1, above)
 
 
 def _refused(why: str) -> InputError:
-    return InputError("cannot use the server's configuration", where="stdin", why=why, remedy="See kprov/bundle/serve.py.")
+    return InputError("cannot use the server's configuration", where="stdin", why=why, remedy="See docs/bundle.md.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The content store: parts that are either whole and verified, or not there.
 
-A part is a folder ``parts/<name>/`` with its files and a ``part.json`` that says what it was made from. It is built in a
-folder of its own under ``tmp/`` and put in place by one rename, so an interrupted build leaves finished parts and nothing
-else. The store is private to the user.
+A part is a folder ``parts/<name>/`` with its files and a ``part.json`` that says what it was made from. It is built in
+a folder of its own under ``tmp/`` and put in place by one rename, so an interrupted build leaves finished parts and
+nothing else. The store is private to the user.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ class Store:
             new.mkdir()
             origin = build(new)
             files = tuple(
-                StoredFile(f"parts/{name}/{path.name}", sha256_of(path), path.stat().st_size) for path in sorted(new.iterdir())
+                StoredFile(f"parts/{name}/{path.name}", sha256_of(path), path.stat().st_size)
+                for path in sorted(new.iterdir())
             )
             part = Part(name, dict(recipe), origin, files)
             (new / _MANIFEST).write_bytes(_PART.dump_json(part, indent=1))

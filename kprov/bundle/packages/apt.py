@@ -1,4 +1,4 @@
-"""An apt of its own: the host's mirrors and keys, but lists, sources and archives in the store. /etc/apt is only read."""
+"""An apt of its own: the host's mirrors and keys; sources, lists and archives in the store. /etc/apt is only read."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class GoModules:
         )
 
     def _host_settings(self) -> dict[str, str]:
-        """How the host's own Go reaches modules: the ``go`` on the user's PATH, or Debian's; its file and environment."""
+        """How the host's own Go (the first on the user's PATH, or Debian's) reaches modules."""
         found = shutil.which("go", path=self._base.get("PATH")) or GO_BIN / "go"
         text = run(
             [found, "env", "-json", *_HOST_SETTINGS],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.bundle.archive import Image, write_archive, write_layer
@@ -12,13 +11,14 @@ from kprov.bundle.store import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from kprov.bundle.store import Part, Store, StoredFile
 
 PROBE = "kprov.local/probe:1"
 
-# cmd/kubeadm/app/constants/constants.go of 1.20: the repository, and the tags of what is not Kubernetes itself. They are
-# names that kubeadm asks for; each image's labels and the lock say what is in it.
+# cmd/kubeadm/app/constants/constants.go of 1.20: the repository, and the tags of what is not Kubernetes itself. They
+# are names that kubeadm asks for; each image's labels and the lock say what is in it.
 _REPOSITORY = "k8s.gcr.io"
 _PAUSE = f"{_REPOSITORY}/pause:3.2"
 _ETCD = f"{_REPOSITORY}/etcd:3.4.13-0"

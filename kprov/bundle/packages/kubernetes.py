@@ -161,7 +161,7 @@ class Builder:
             cwd=top,
         )
         if not (top / _OPENAPI / "zz_generated.openapi.go").is_file():
-            raise CheckFailed(what, where=str(log), why="the generator wrote no file", remedy="Read the log named above.")
+            raise CheckFailed(what, where=str(log), why="the generator wrote no file", remedy="Read that log.")
 
 
 def tagged_folders(top: Path) -> tuple[str, ...]:

@@ -71,7 +71,8 @@ def origin_of(origin: Origin, *names: str) -> str:
     >>> origin_of(Origin("3.4", "debian:etcd-server=3.4, debian:kmod=30"), "kmod")
     'debian:kmod=30'
     """
-    return ", ".join(part for part in origin.source.split(", ") if part.startswith(tuple(f"debian:{n}=" for n in names)))
+    wanted = tuple(f"debian:{name}=" for name in names)
+    return ", ".join(part for part in origin.source.split(", ") if part.startswith(wanted))
 
 
 def _for_network(name: str, libraries: str) -> bool:
@@ -83,7 +84,7 @@ def _for_network(name: str, libraries: str) -> bool:
 def _write(
     target: Path, debs: Iterable[Deb], keep: Callable[[str], bool], links: Mapping[str, str], wanted: Iterable[str]
 ) -> None:
-    """Write the files of packages that ``keep`` chooses, and links, as a layer; entries sorted, without times and owners.
+    """Write the files of packages that ``keep`` chooses, and links, as a layer: sorted, without times and owners.
 
     Raises:
         CheckFailed: a package cannot be read, or one of ``wanted`` is in none of them.
@@ -112,7 +113,8 @@ def _contents(deb: Deb, keep: Callable[[str], bool]) -> list[tuple[tarfile.TarIn
     """The files and links of a package that ``keep`` chooses."""
     unpacked = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb.path], capture_output=True, check=False, timeout=120)
     if unpacked.returncode:
-        raise CheckFailed("cannot unpack a package", where=str(deb.path), why=unpacked.stderr.decode(errors="replace").strip())
+        why = unpacked.stderr.decode(errors="replace").strip()
+        raise CheckFailed("cannot unpack a package", where=str(deb.path), why=why)
     found = []
     with tarfile.open(fileobj=io.BytesIO(unpacked.stdout)) as tar:
         for member in tar:

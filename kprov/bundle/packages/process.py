@@ -44,7 +44,7 @@ def run(
     cwd: Path | None = None,
     timeout_s: float = 3600,
 ) -> str:
-    """Run a command (each part as its ``str``) and return what it wrote to stdout; stderr goes to the log, and so does the command itself.
+    """Run a command, each part as its ``str``, and return its stdout; command, stderr and stdout go to the log.
 
     The command gets a process group of its own, and all of it ends when this call ends.
 
@@ -76,7 +76,7 @@ def run(
             _end(process)
         file.write(output)
     if process.returncode:
-        raise CheckFailed(what, where=str(log), why=_tail(log, begin), remedy="Read the log named above.")
+        raise CheckFailed(what, where=str(log), why=_tail(log, begin), remedy="Read that log.")
     return output.decode(errors="replace")
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import platform
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.bundle import lockfile
-from kprov.bundle.model import Artifact, Bundle, LeftOut, Lock
+from kprov.bundle.model import Artifact, Bundle, Lock
 from kprov.bundle.packages import host, images
 from kprov.bundle.packages.apt import PrivateApt
 from kprov.bundle.packages.gomodules import COREDNS, CRICTL, GoModules, GoProgram
@@ -17,10 +16,11 @@ from kprov.bundle.packages.kubernetes import MINOR, PROGRAMS, Builder, Tree
 from kprov.bundle.packages.layers import build_layers
 from kprov.bundle.store import Origin, Store
 from kprov.errors import CheckFailed, InputError, UnreachableError
-from kprov.events import Notice, Progress
+from kprov.events import LeftOut, Notice, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from kprov.bundle.model import Kind, Target
     from kprov.bundle.packages.images import Content
@@ -42,7 +42,7 @@ _STEPS = len(PROGRAMS) + 2 + 1 + 1 + 2
 
 @dataclass(frozen=True)
 class PackagesSource:
-    """Builds a bundle on Debian 12 from its source and binary packages, and Go programs where a module proxy is reached.
+    """Builds a bundle on Debian 12 from its packages, and Go programs where a module proxy is reached.
 
     ``environment`` is the user's: what apt and Go need of it (home, proxies) is passed on, nothing else.
     """
@@ -96,9 +96,9 @@ class _Build:
         pause = self._part("pause", "building pause", self._build_pause)
         coredns = self._go_program(COREDNS)
         crictl = self._go_program(CRICTL)
-        binaries = [self._binary(programs[name].file(name), programs[name].origin, to) for name, to in _BINARIES.items()]
+        binaries = [self._binary(name, programs[name], targets) for name, targets in _BINARIES.items()]
         if crictl:
-            binaries.append(self._binary(crictl.file("crictl"), crictl.origin, _NODES))
+            binaries.append(self._binary("crictl", crictl, _NODES))
         archives = [
             self._archive("node-images", images.node_images(programs, layers, pause, coredns), _NODES),
             self._archive("control-plane-images", images.control_plane_images(programs, layers), ("control-plane",)),
@@ -177,20 +177,13 @@ class _Build:
         recipe = {content.reference: content.recipe for content in contents}
         part = self._part(f"{name}-{self._kubernetes}", f"assembling {name}", build, recipe)
         references = tuple(content.reference for content in contents)
-        return self._artifact(name, "images", part.file(f"{name}.tar"), part.origin, targets, references)
+        return self._artifact(name, "images", part, part.file(f"{name}.tar"), targets, references)
 
-    def _binary(self, stored: StoredFile, origin: Origin, targets: tuple[Target, ...]) -> Artifact:
-        return self._artifact(Path(stored.path).name, "binary", stored, origin, targets, ())
+    def _binary(self, name: str, part: Part, targets: tuple[Target, ...]) -> Artifact:
+        return self._artifact(name, "binary", part, part.file(name), targets, ())
 
     def _artifact(
-        self,
-        name: str,
-        kind: Kind,
-        stored: StoredFile,
-        origin: Origin,
-        targets: tuple[Target, ...],
-        references: tuple[str, ...],
+        self, name: str, kind: Kind, part: Part, file: StoredFile, targets: tuple[Target, ...], images: tuple[str, ...]
     ) -> Artifact:
-        return Artifact(
-            name, kind, origin.version, origin.source, stored.sha256, stored.size, stored.path, targets, references
-        )
+        origin = part.origin
+        return Artifact(name, kind, origin.version, origin.source, file.sha256, file.size, file.path, targets, images)
