@@ -29,8 +29,10 @@ def render_error(error: KprovError, *, width: int | None, color: bool) -> str:
         lines += ["", *_problems(error.problems, width), ""]
         lines += _labelled("do", error.remedy, indent="  ", width=width)
     else:
-        for label, text in (("where", error.where), ("why", error.why), ("do", error.remedy)):
-            lines += _labelled(label, text, indent="  ", width=width, pad=7)
+        parts = {"where": error.where, "why": error.why, "do": error.remedy}
+        pad = max((len(label) for label, text in parts.items() if text), default=0) + 1
+        for label, text in parts.items():
+            lines += _labelled(label, text, indent="  ", width=width, pad=pad)
     return "\n".join(_painted(line) if color else line for line in lines)
 
 
@@ -46,7 +48,7 @@ def _problems(problems: tuple[Problem, ...], width: int | None) -> Iterator[str]
 
 def _labelled(label: str, text: str, *, indent: str, width: int | None, pad: int = 0) -> Iterator[str]:
     """``label: text`` with a hanging indent; lines of the text stay lines."""
-    head = f"{indent}{f'{label}:':<{pad - 1 if pad else 0}} "
+    head = f"{indent}{f'{label}:':<{pad}} "
     for number, line in enumerate(text.strip().splitlines()):
         lead = head if number == 0 else " " * len(head)
         if width is None:

@@ -32,20 +32,23 @@ _STYLES = {"done": "green", "unchanged": "dim", "skipped": "dim", "failed": "bol
 class Terminal(Sink):
     """Draws the run on ``console``, which must be a terminal.
 
-    The drawing thread only ever reads ``_view``, which is replaced as a whole: it needs no lock, so it cannot wait for
-    an event that waits for the drawing.
+    The moving lines are redrawn by the sink's own tick, not by rich's thread: rich renders under its lock but writes
+    outside of it, so that a line printed in between may be overwritten.
     """
 
     def __init__(self, console: Console, verbosity: Verbosity, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
+        super().__init__(clock, tick_s=1 / _FRAMES_PER_S)
         self._console = console
         self._glyphs = glyphs(console)
         self._verbose = verbosity == "verbose"
         self._view = View(clock())
-        self._live = Live(console=console, get_renderable=self._frame, refresh_per_second=_FRAMES_PER_S, transient=True)
+        self._live = Live(console=console, get_renderable=self.frame, auto_refresh=False, transient=True)
 
     def _open(self) -> None:
         self._live.start(refresh=False)
+
+    def _tick(self) -> None:
+        self._live.refresh()
 
     def _close(self) -> None:
         view, self._view = self._view, View(self._clock())
@@ -107,8 +110,8 @@ class Terminal(Sink):
         head = Text.assemble("  ", (self._glyphs.notice, style), " ", first.plain.lstrip())
         return [head, *more, *indented(Text(clean(event.remedy), "dim"), self._width, "    ")]
 
-    def _frame(self) -> Group:
-        """The running phase; called by the drawing thread several times a second."""
+    def frame(self) -> Group:
+        """The running phase as it is drawn now; nothing between phases."""
         view, now_s = self._view, self._clock()
         if view.phase is None:
             return Group()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Event as Flag
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from kprov.console.base import Sink
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from kprov.console.view import Task
     from kprov.events import Event
 
-_TICK_S = 1.0
 _BETWEEN_S = 1.0
 _LONG_TASK_S = 3.0
 _SILENCE_S = 15.0
@@ -35,7 +32,7 @@ class Plain(Sink):
     """
 
     def __init__(self, file: IO[str], verbosity: Verbosity, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
+        super().__init__(clock, tick_s=1.0)
         self._file = file
         self._quiet = verbosity == "quiet"
         self._verbose = verbosity == "verbose"
@@ -43,25 +40,11 @@ class Plain(Sink):
         self._written_s = clock()
         self._waiting = ""
         self._announced_s = -1.0
-        self._over = Flag()
-        self._ticker = Thread(target=self._tick_on, name="kprov-console", daemon=True)
-
-    def tick(self) -> None:
-        """Write what is due by the clock alone; called once a second."""
-        self._guarded(self._tick)
-
-    def _open(self) -> None:
-        self._ticker.start()
 
     def _close(self) -> None:
-        self._over.set()
         if self._view.phase:
             took = duration(self._clock() - self._view.phase_started_s)
             self._line(f"stopped after {took}")
-
-    def _tick_on(self) -> None:
-        while not self._over.wait(_TICK_S):
-            self.tick()
 
     def _take(self, event: Event) -> None:
         before, now_s = self._view, self._clock()

@@ -68,11 +68,12 @@ def screen(stream: StreamName = "stdout", *, color: bool = True) -> Console:
 
 def console_on(file: TextIO, *, color: bool = True, width: int | None = None) -> Console:
     """A console that changes nothing about the text it is given: no markup, no emoji, no highlighting."""
+    system: Literal["auto"] | None = "auto" if color else None  # without: no bold and no dim text either
     return Console(
-        file=file, no_color=not color, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
+        file=file, color_system=system, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
     )
 
 
 def lasting(console: Console) -> bool:
     """Whether lines on this console can be redrawn; else it is a pipe, a file or a dumb terminal."""
-    return console.is_terminal and not console.is_dumb_terminal
+    return console.file.isatty() and not console.is_dumb_terminal

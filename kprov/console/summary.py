@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kprov.console.lines import bar, clean, clip, indented
 from kprov.console.screen import glyphs, screen
-from kprov.console.tables import Column, fitting, table
+from kprov.console.tables import Column, fitting, natural_width, table
 from kprov.report.words import count, duration, listing, sentences
 
 if TYPE_CHECKING:
@@ -88,16 +88,23 @@ def _nodes(nodes: Sequence[NodeRow], signs: Glyphs, width: int) -> Iterator[Rend
     columns = (
         Column("node"),
         Column("address"),
-        Column("roles", spare=1),
+        Column("roles"),
         Column("ready", styles={yes: "green", no: "bold red"}),
         Column("version"),
         Column("system", spare=3),
         Column("runtime", spare=2),
     )
-    rows = [
-        (n.name, n.address, ", ".join(n.roles), yes if n.ready else no, n.version, n.system, n.runtime) for n in nodes
-    ]
     room = width - len(_INDENT)
+
+    def rows_with(roles: slice) -> list[tuple[str, ...]]:
+        return [
+            (n.name, n.address, ",".join(n.roles[roles]), yes if n.ready else no, n.version, n.system, n.runtime)
+            for n in nodes
+        ]
+
+    rows = rows_with(slice(None))
+    if natural_width(columns, rows, range(5)) > room:
+        rows = rows_with(slice(1))  # the first role is the one that matters: etcd goes with the control planes
     yield Text()
     yield Padding(table(columns, rows, room), (0, 0, 0, len(_INDENT)))
     # What all nodes share is not lost when its column has no room.

@@ -36,6 +36,17 @@ class Column:
     styles: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+def natural_width(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: Sequence[int]) -> int:
+    """How many cells these columns (by index) take when nothing is folded.
+
+    >>> natural_width([Column("name"), Column("system")], [["m1", "Debian GNU/Linux 12"]], [0, 1])
+    25
+    """
+    return (
+        sum(max(cell_len(text) for text in (columns[i].title, *(row[i] for row in rows))) + _GAP for i in kept) - _GAP
+    )
+
+
 def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> tuple[int, ...]:
     """The columns (by index) that fit into ``width`` cells once spare ones are dropped.
 
@@ -43,8 +54,7 @@ def fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     (0,)
     """
     kept = list(range(len(columns)))
-    widths = [max(cell_len(text) for text in (c.title, *(row[i] for row in rows))) for i, c in enumerate(columns)]
-    while sum(widths[i] + _GAP for i in kept) - _GAP > width:
+    while natural_width(columns, rows, kept) > width:
         droppable = [i for i in kept if columns[i].spare]
         if not droppable:
             break

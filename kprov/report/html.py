@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kprov.errors import InputError
 from kprov.report.redact import redact
 from kprov.report.words import count, duration
 
@@ -64,10 +65,19 @@ def render_html(run: Run, results: Results | None = None) -> str:
 
 
 def write_html(path: Path, page: str) -> None:
-    """Write the page; it names hosts and addresses, so only its owner may read it (mode 0600)."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(page)
+    """Write the page; it names hosts and addresses, so only its owner may read it (mode 0600).
+
+    Raises:
+        InputError: there is no such folder, or it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(page)
+    except OSError as error:
+        raise InputError(
+            "cannot write the report", where=str(path), why=error.strerror or "", remedy="Name another file with --to."
+        ) from error
 
 
 def _verdict(run: Run, results: Results | None) -> tuple[str, str]:
