@@ -54,6 +54,8 @@ from ansible.module_utils.basic import AnsibleModule
 CHUNK = 1 << 20
 STATE = "/var/lib/kprov/images"
 CTR = ["ctr", "--namespace", "k8s.io", "images"]
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The controller is near: a proxy of the node's environment is for elsewhere."""
 
 
 class FetchError(Exception):
@@ -81,7 +83,7 @@ def download(url, artifact, folder):
     handle, path = tempfile.mkstemp(prefix=".kprov.", dir=folder)
     sha = hashlib.sha256()
     try:
-        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(url + artifact["path"], timeout=60) as answer:
+        with os.fdopen(handle, "wb") as out, DIRECT.open(url + artifact["path"], timeout=60) as answer:
             for chunk in iter(lambda: answer.read(CHUNK), b""):
                 sha.update(chunk)
                 out.write(chunk)
