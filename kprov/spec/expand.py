@@ -50,8 +50,8 @@ def expand_nodes(entries: Mapping[str, Value]) -> Nodes:
         except ranges.RangeError as error:
             made.flaws.append(Flaw(("nodes", key), f"{key} {error.wrong}", error.right))
             made.faulty.append(("nodes", key))
-            names = (key,)
-        for name, node in zip(names, _entries(key, entry, names, made), strict=True):
+            names = ()
+        for name, node in zip(names or (key,), _entries(key, entry, names, made), strict=True):
             if name in made.nodes:
                 other = made.written[name]
                 wrong = f"the name {name} is made twice, first by {other}"
@@ -64,21 +64,23 @@ def expand_nodes(entries: Mapping[str, Value]) -> Nodes:
 
 
 def _entries(key: str, entry: Value, names: tuple[str, ...], made: Nodes) -> list[Value]:
-    """The entry once per name, each with its own addresses."""
+    """The entry once per name, each with its own addresses; without names (they are faulty) once, without addresses."""
+    copies = max(len(names), 1)
     if not isinstance(entry, dict):
-        return [entry] * len(names)
+        return [entry] * copies
     columns: dict[str, tuple[str, ...]] = {}
     for part in _RANGED:
         text = entry.get(part)
-        if not isinstance(text, str) or not (ranges.has_range(text) or len(names) > 1):
+        if not isinstance(text, str) or (len(names) == 1 and not ranges.has_range(text)):
             continue
         flaw = _misfit(text, key, names)
         if flaw:
             made.flaws.append(Flaw(("nodes", key, part), *flaw))
+        if flaw or not names:
             made.faulty.append(("nodes", key, part))
-        columns[part] = () if flaw else ranges.expand(text)
+        columns[part] = ranges.expand(text) if names and not flaw else ()
     rest = {part: value for part, value in entry.items() if part not in columns}
-    return [{**rest, **{part: values[i] for part, values in columns.items() if values}} for i in range(len(names))]
+    return [{**rest, **{part: values[i] for part, values in columns.items() if values}} for i in range(copies)]
 
 
 def _misfit(text: str, key: str, names: tuple[str, ...]) -> tuple[str, str] | None:
@@ -86,7 +88,7 @@ def _misfit(text: str, key: str, names: tuple[str, ...]) -> tuple[str, str] | No
         count = ranges.size(text)
     except ranges.RangeError as error:
         return f"{text} {error.wrong}", error.right
-    if count == len(names):
+    if not names or count == len(names):
         return None
     wrong = f"{_counted(len(names), 'name')} from {key}, but {_counted(count, 'address', 'es')} from {text}"
     return wrong, "Let both sides make the same number."

@@ -20,11 +20,11 @@ def read_text(path: Path) -> str:
         SpecError: it is not UTF-8.
     """
     where = str(path)
-    if path.is_dir():
-        inside = path / "cluster.yaml"
-        remedy = f"Name the file: -f {inside}" if inside.is_file() else "Name a file in it, or write one: kprov init."
-        raise InputError("the cluster file is a folder", where=where, remedy=remedy)
     try:
+        if path.is_dir():
+            inside = path / "cluster.yaml"
+            remedy = f"Name the file: -f {inside}" if inside.is_file() else "Name a file in it, or use kprov init."
+            raise InputError("the cluster file is a folder", where=where, remedy=remedy)
         if path.exists() and not path.is_file():
             raise InputError("the cluster file is no regular file", where=where, remedy="Name a regular file with -f.")
         with path.open("rb") as stream:
@@ -57,11 +57,11 @@ def save(path: Path, text: str, *, force: bool = False) -> None:
         InputError: it exists and ``force`` was not given, or it cannot be written.
     """
     where = str(path)
-    if path.is_dir():
-        raise InputError("this is a folder", where=where, remedy="Name a file in it with --to.")
-    if not force and os.path.lexists(path):
-        raise InputError("there is a file already", where=where, remedy="Choose another with --to, or use --force.")
     try:
+        if path.is_dir():
+            raise InputError("this is a folder", where=where, remedy="Name a file in it with --to.")
+        if not force and os.path.lexists(path):
+            raise InputError("there is a file already", where=where, remedy="Choose another with --to, or use --force.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kprov-") as folder:
             draft = Path(folder) / path.name

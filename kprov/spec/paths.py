@@ -51,6 +51,11 @@ class ClusterPaths:
         return self.artifacts / "kubeconfig"
 
     @property
+    def kubectl(self) -> Path:
+        """The kubectl of the cluster's version, for this machine."""
+        return self.artifacts / "kubectl"
+
+    @property
     def lock(self) -> Path:
         """What the cluster is made of: names, versions, sources, sha256."""
         return self.artifacts / "bundle.lock.yaml"

@@ -64,7 +64,8 @@ def expand(text: str, limit: int = MAX_NODES) -> tuple[str, ...]:
     """
     total = size(text)
     if total > limit:
-        raise RangeError(f"makes {total} names", f"A cluster file may have {MAX_NODES} nodes at most.")
+        left = f", and {limit} are left" if limit < MAX_NODES else ""
+        raise RangeError(f"makes {total} names{left}", f"A cluster file may have {MAX_NODES} nodes at most.")
     pieces = _RANGE.split(text)[::2]
     return tuple(
         pieces[0] + "".join(value + piece for value, piece in zip(chosen, pieces[1:], strict=True))

@@ -77,7 +77,7 @@ def _compose(text: str, file: str) -> yaml.Node:
         raise SpecError([_yaml_problem(error, text, file)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        wrong = f"there is a control character (0x{ord(error.character):02x}): this is no text file"
+        wrong = f"there is a control character (0x{int(error.character):02x}): this is no text file"
         raise SpecError([Problem(file, line, "", wrong, "Give a YAML file in UTF-8.")]) from None
     except RecursionError:
         raise SpecError([Problem(file, 0, "", _TOO_DEEP, "A cluster file has five levels at most.")]) from None

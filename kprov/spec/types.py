@@ -74,9 +74,8 @@ def _parse_address(value: object) -> IPv4Address:
         return found
     if re.fullmatch(r"[0-9]+(\.[0-9]+){3}/[0-9]+", value):
         raise refuse("has a prefix length", f"Write the address alone: {value.partition('/')[0]}.")
-    plain = ".".join(part.lstrip("0") or "0" for part in value.split("."))
-    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", value) and plain != value:
-        raise refuse("has a number with a leading zero", f"Write {plain}; in a range: [1:10], not [01:10].")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", value) and re.search(r"\b0[0-9]", value):
+        raise refuse("has a number with a leading zero", "Leave the zeros out, also in a range: [1:10], not [01:10].")
     if _is_ipv6(value):
         raise refuse("is an IPv6 address", "Write the node's IPv4 address; IPv6 is not supported.")
     if re.search(r"[a-z]", value, re.IGNORECASE):

@@ -47,14 +47,14 @@ def etcd(spec: ClusterSpec) -> Iterator[Flaw]:
 
 
 def _stacked(spec: ClusterSpec) -> Iterator[Flaw]:
-    named = set(spec.named("etcd"))
+    named, masters = set(spec.named("etcd")), set(spec.control_planes)
     for name in spec.nodes:
         at: Loc = ("nodes", name, "roles")
-        if name in named and name not in spec.control_planes:
+        if name in named - masters:
             wrong = f"{name} has the role etcd but is no control plane, and etcd.topology is stacked"
             right = "Add control-plane, or remove etcd, or set etcd.topology: external."
             yield Flaw(at, wrong, right, None, (_TOPOLOGY,))
-        elif name in spec.control_planes and name not in named and named & set(spec.control_planes):
+        elif name in masters - named and masters & named:
             wrong = f"{name} lacks the role etcd that other control planes have, and etcd.topology is stacked"
             right = "Give etcd to every control plane or to none: stacked, each runs a member."
             yield Flaw(at, wrong, right, None, (_ROLES, _TOPOLOGY))
