@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from kprov.inventory.model import JSON, Inventory, Variables
 
+_WIDTH = 110
+"""Longer texts are folded at their spaces: a line has 120 characters at most, by the project's .yamllint."""
+
 
 def to_ini(inventory: Inventory) -> str:
     r"""The inventory as INI; variables of groups and hosts lie in files beside it.
@@ -65,6 +68,13 @@ def to_json(inventory: Inventory, variables: Variables) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, default=dict) + "\n"
 
 
+class _Indented(yaml.SafeDumper):
+    """Lists are indented below their key, as yamllint's default wants it."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's signature
+        super().increase_indent(flow, indentless=False)
+
+
 def variables_file(values: Mapping[str, JSON]) -> str:
     """A file for ``group_vars/`` or ``host_vars/``, marked as rendered.
 
@@ -73,9 +83,8 @@ def variables_file(values: Mapping[str, JSON]) -> str:
     pods: 10.244.0.0/16
     """
     # JSON first: tuples and read-only mappings become what YAML can write, and no alias (&id001) can arise.
-    body = yaml.safe_dump(
-        json.loads(json.dumps(values, default=dict)), sort_keys=False, allow_unicode=True, width=10**6
-    )
+    plain = json.loads(json.dumps(values, default=dict))
+    body = yaml.dump(plain, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return f"# {HEADER}\n{body}"
 
 
