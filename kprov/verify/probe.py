@@ -1,0 +1,169 @@
+"""The probe's life: the commands that make it, ask its pods and remove it, and what their answers say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kprov.verify.manifests import LABEL, NAME, PORT, objects
+from kprov.verify.questions import KUBECTL, KUBECTL_UNTIMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_LONGEST_RUN_S: Final = 900
+"""No verification runs longer than this: an older namespace is nobody's."""
+_TRIES: Final = 4
+"""A rule of kube-proxy or a route may be a second behind the pod; what fails this often in a row is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePod:
+    """A probe pod as the cluster reports it; ``why`` says what it waits for while it does not run."""
+
+    name: str
+    node: str
+    address: str
+    running: bool
+    why: str = ""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting longer helps nothing: its image is not on the node."""
+        return self.why.startswith("ErrImageNeverPull")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one probe pod got from one target: whether it answered, and the answer or the error."""
+
+    ok: bool
+    text: str
+
+
+def boot_id() -> str:
+    """What tells this boot of this controller from all others."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process on this controller."""
+    return Path(f"/proc/{pid}").is_dir()
+
+
+def create(namespace: str) -> dict[str, str]:
+    """The commands that make the probe, owned by this process."""
+    owner = f"{boot_id()}-{os.getpid()}"
+    return {
+        f"create.{number}": f"printf '%s' {shlex.quote(json.dumps(body))} | {KUBECTL} create --raw {path} -f -"
+        for number, (path, body) in enumerate(objects(namespace, owner).items())
+    }
+
+
+def delete(namespaces: Sequence[str]) -> dict[str, str]:
+    """The commands that remove namespaces with all that is in them; they do not wait for it."""
+    return {f"delete.{name}": f"{KUBECTL} delete --raw /api/v1/namespaces/{name}" for name in namespaces}
+
+
+def look(namespace: str) -> dict[str, str]:
+    """The commands that show the pods and the service."""
+    return {
+        "pods": f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/pods",
+        "service": f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/services/{NAME}",
+    }
+
+
+FIND_STALE: Final = {"stale": f"{KUBECTL} get --raw '/api/v1/namespaces?labelSelector={LABEL.replace('/', '%2F')}'"}
+
+
+def stale(text: str, now: datetime, boot: str, lives: Callable[[int], bool]) -> tuple[str, ...]:
+    """The namespaces of runs that died: their process is gone from this boot of this controller, or they are too old.
+
+    Args:
+        text: the answer to ``FIND_STALE``.
+        now: the time, in UTC.
+        boot: this boot's ``boot_id``.
+        lives: whether a process of this boot lives.
+    """
+    found = []
+    for metadata in (item["metadata"] for item in json.loads(text)["items"]):
+        made_by, _, pid = metadata["labels"][LABEL].partition("-")
+        age_s = (now - datetime.fromisoformat(metadata["creationTimestamp"])).total_seconds()
+        dead = made_by == boot and pid.isdigit() and not lives(int(pid))
+        if (dead or age_s > _LONGEST_RUN_S) and "deletionTimestamp" not in metadata:
+            found.append(metadata["name"])
+    return tuple(found)
+
+
+def probe_pods(text: str) -> tuple[ProbePod, ...]:
+    """The probe pods in the answer to ``look``."""
+    return tuple(_probe_pod(item) for item in json.loads(text).get("items", ()))
+
+
+def _probe_pod(item: dict[str, Any]) -> ProbePod:
+    status = item["status"]
+    states = [each["state"] for each in status.get("containerStatuses", ())]
+    address = status.get("podIP", "")
+    running = bool(address) and bool(states) and all("running" in state for state in states)
+    waits = [f"{state['waiting'].get('reason', '')} {state['waiting'].get('message', '')}"
+             for state in states if "waiting" in state]  # fmt: skip
+    unmet = [each.get("message", "") for each in status.get("conditions", ()) if each["status"] == "False"]
+    why = next((each.strip() for each in (*waits, *unmet) if each.strip()), status.get("phase", "unknown"))
+    node = item["spec"].get("nodeName") or _wanted_node(item["spec"])
+    return ProbePod(item["metadata"]["name"], node, address, running, "" if running else why)
+
+
+def _wanted_node(spec: dict[str, Any]) -> str:
+    """The node that a pod of a DaemonSet is meant for, told by its affinity while nobody has scheduled it."""
+    found = re.search(
+        r'"key": "metadata.name", "operator": "In", "values": \["([^"]+)"', json.dumps(spec, sort_keys=True)
+    )
+    return found[1] if found else ""
+
+
+def service_address(text: str) -> str:
+    """The probe service's address in the answer to ``look``; empty where it has none."""
+    return str(json.loads(text).get("spec", {}).get("clusterIP", ""))
+
+
+def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
+    """One command that has every pod ask every pod, the service, and the DNS for names; eight pods at a time."""
+    pods = " ".join(pod.name for pod in running)
+    script = shlex.quote(_pod_script(running, service, names))
+    one = shlex.quote(f'timeout 40 {KUBECTL_UNTIMED} -n {namespace} exec {{}} -- sh -c {script} >"$d/{{}}" 2>&1')
+    return (
+        f"d=$(mktemp -d); export d; printf '%s\\n' {pods} | xargs -P 8 -I'{{}}' sh -c {one};"
+        f' for p in {pods}; do echo "pod $p"; cat "$d/$p"; done; rm -rf "$d"'
+    )
+
+
+def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
+    """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
+    asked = [f"ask pod/{pod.node} wget -q -T 2 -O - http://{pod.address}:{PORT}/ &" for pod in running]
+    asked += [f"ask service wget -q -T 2 -O - http://{service}/ &"] if service else []
+    asked += [f"ask dns/{name} nslookup -type=a {name} &" for name in names]
+    ask = (
+        'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'
+        f' if [ $n -ge {_TRIES} ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }}'
+    )
+    return "\n".join([ask, *asked, "wait"])
+
+
+def reached(text: str) -> dict[str, dict[str, Reach]]:
+    """What each pod got, by pod and target, out of the answer to ``ask_pods``.
+
+    >>> reached("pod probe-a\\n@ pod/m1 ok m1\\n@ service failed timed out\\npod probe-b\\nerror: no such pod")
+    {'probe-a': {'pod/m1': Reach(ok=True, text='m1'), 'service': Reach(ok=False, text='timed out')}, 'probe-b': {}}
+    """
+    found: dict[str, dict[str, Reach]] = {}
+    for part in re.split(r"^pod ", text, flags=re.MULTILINE)[1:]:
+        pod, _, rest = part.partition("\n")
+        lines = re.findall(r"^@ (\S+) (ok|failed) ?(.*)$", rest, re.MULTILINE)
+        found[pod] = {target: Reach(outcome == "ok", answer) for target, outcome, answer in lines}
+    return found

@@ -1,0 +1,99 @@
+"""What verification asks machines and the cluster: one command per question, sent together, changing nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kprov.verify.settings import Settings, Target
+
+CRI_SOCKET: Final = "unix:///run/containerd/containerd.sock"
+UNITS: Final = ("containerd", "kubelet")
+SYSCTLS: Final = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
+"""Kernel parameters that pods and kube-proxy need: kubernetes.io, Container Runtimes, Network configuration."""
+
+_KUBELET_CERTIFICATE: Final = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+_API_CURL: Final = f"curl -sS -m 5 --cacert /etc/kubernetes/pki/ca.crt --cert {_KUBELET_CERTIFICATE}"
+"""As the kubelet would ask: with its own certificate, so that it works where anonymous requests are refused."""
+_ETCD_PKI: Final = "/etc/kubernetes/pki/etcd"
+_ETCD_CURL: Final = (
+    f"curl -sS -m 5 --cacert {_ETCD_PKI}/ca.crt --cert {_ETCD_PKI}/healthcheck-client.crt"
+    f" --key {_ETCD_PKI}/healthcheck-client.key"
+)
+"""etcd speaks JSON over HTTP on its client port (gRPC gateway, 3.4 to 3.6): no etcdctl, no shell in its pod needed."""
+_CERTIFICATES: Final = """\
+for f in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/*.crt \
+/var/lib/kubelet/pki/kubelet-client-current.pem; do
+  test -r "$f" && echo "file $f" && sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$f"
+done
+for f in /etc/kubernetes/*.conf; do
+  d=$(sed -n 's/^ *client-certificate-data: *//p' "$f" 2>/dev/null)
+  test -n "$d" && echo "file $f" && echo "$d" | base64 -d
+done; true"""
+"""Public parts only: no private key is ever read."""
+
+
+def node_questions(target: Target, settings: Settings) -> dict[str, str]:
+    """What to ask this machine, by name of the question."""
+    asked = {
+        "swap": "cat /proc/swaps",
+        **{f"unit.{unit}": f"systemctl show -p ActiveState -p UnitFileState {unit}" for unit in UNITS},
+        "cri": f"if command -v crictl >/dev/null; then timeout 5 crictl -r {CRI_SOCKET} info"
+        f" && timeout 5 crictl -r {CRI_SOCKET} ps -q; else timeout 5 ctr -n k8s.io containers ls -q; fi",
+        "sysctls": f"sysctl {' '.join(SYSCTLS)}",
+        "kubelet": "kubelet --version",
+        "kubeadm": "kubeadm version -o short",
+        "certificates": _CERTIFICATES,
+        "endpoint": f"{_API_CURL} https://{settings.endpoint_host}:{settings.endpoint_port}/readyz",
+    }
+    if not target.node:
+        asked = {}
+    if target.control_plane:
+        api = f"https://{target.address}:6443"
+        asked |= {name: f"{_API_CURL} '{api}/{path}'" for name, path in _API_PATHS.items()}
+    if target.etcd:
+        client = f"https://{target.address}:2379"
+        asked["etcd.health"] = f"{_ETCD_CURL} {client}/health"
+        asked |= {name: f"{_ETCD_CURL} -d '{{}}' {client}/v3/{path}" for name, path in _ETCD_PATHS.items()}
+    return asked
+
+
+_API_PATHS: Final = {"api.livez": "livez?verbose", "api.readyz": "readyz?verbose", "api.version": "version"}
+_ETCD_PATHS: Final = {"etcd.members": "cluster/member/list", "etcd.status": "maintenance/status"}
+
+KUBECTL_UNTIMED: Final = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+KUBECTL: Final = f"{KUBECTL_UNTIMED} --request-timeout 10s"
+"""``get --raw`` and its like ask for one path and nothing else, which spares kubectl its discovery of the whole API."""
+CLUSTER_QUESTIONS: Final = {
+    "nodes": f"{KUBECTL} get --raw /api/v1/nodes",
+    "system-pods": f"{KUBECTL} get --raw /api/v1/namespaces/kube-system/pods",
+}
+
+
+def unit_states(text: str) -> dict[str, str]:
+    """The properties that ``systemctl show`` printed.
+
+    >>> unit_states("ActiveState=active\\nUnitFileState=enabled")
+    {'ActiveState': 'active', 'UnitFileState': 'enabled'}
+    """
+    return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+
+
+def sysctl_values(text: str) -> dict[str, str]:
+    """The values that ``sysctl`` printed.
+
+    >>> sysctl_values("net.ipv4.ip_forward = 1\\nsysctl: cannot stat /proc/sys/net/bridge: No such file or directory")
+    {'net.ipv4.ip_forward': '1'}
+    """
+    return dict(re.findall(r"^([\w.-]+) = (.*)$", text, re.MULTILINE))
+
+
+def version_in(text: str) -> str:
+    """The first full version in a program's answer, without the ``v``; empty where there is none.
+
+    >>> version_in("Kubernetes v1.20.2"), version_in('{"gitVersion": "v1.36.4"}'), version_in("not found")
+    ('1.20.2', '1.36.4', '')
+    """
+    found = re.search(r"v(\d+\.\d+\.\d+)", text)
+    return found[1] if found else ""

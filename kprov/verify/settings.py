@@ -1,0 +1,136 @@
+"""What a verification holds the cluster to; handed to the test process as a JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from kprov.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kprov.spec.model import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One machine and what it is meant to be; a machine with the role etcd alone is no node of Kubernetes."""
+
+    name: str
+    address: str
+    control_plane: bool
+    worker: bool
+    etcd: bool
+
+    @property
+    def node(self) -> bool:
+        """Whether Kubernetes knows it as a node."""
+        return self.control_plane or self.worker
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the suites need to know.
+
+    ``ssh_config`` is the cluster's own OpenSSH configuration. ``without_dns`` is the reason why the cluster was made
+    without cluster DNS; empty where it has it. ``shared_kernel``: the machines are containers, swap is their host's.
+    ``stacked_etcd``: etcd's members are static pods. ``only`` limits the checks to these machines; empty: all.
+    """
+
+    cluster: str
+    ssh_config: str
+    targets: tuple[Target, ...]
+    kubernetes: str
+    endpoint_host: str
+    endpoint_port: int
+    stacked_etcd: bool
+    dns_domain: str
+    without_dns: str = ""
+    shared_kernel: bool = False
+    only: tuple[str, ...] = ()
+
+    @property
+    def control_planes(self) -> tuple[Target, ...]:
+        """The control planes, in the order of the cluster file."""
+        return tuple(target for target in self.targets if target.control_plane)
+
+    @property
+    def etcd_members(self) -> tuple[Target, ...]:
+        """The machines on which etcd runs."""
+        return tuple(target for target in self.targets if target.etcd)
+
+    @property
+    def nodes(self) -> tuple[Target, ...]:
+        """The machines that Kubernetes knows as nodes."""
+        return tuple(target for target in self.targets if target.node)
+
+    def chosen(self, target: Target) -> bool:
+        """Whether checks of this machine were asked for."""
+        return not self.only or target.name in self.only
+
+
+def settings_for(
+    spec: ClusterSpec, ssh_config: Path, *, without_dns: str = "", shared_kernel: bool = False
+) -> Settings:
+    """What a cluster file promises.
+
+    Args:
+        spec: the cluster file.
+        ssh_config: the cluster's own OpenSSH configuration.
+        without_dns: why the bundle has no cluster DNS (``LeftOut.why``); empty where it has.
+        shared_kernel: the fact of this name that the lab's provider tells.
+    """
+    return Settings(
+        cluster=spec.cluster,
+        ssh_config=str(ssh_config.resolve()),
+        targets=tuple(
+            Target(
+                name=name,
+                address=str(node.address),
+                control_plane=name in spec.control_planes,
+                worker=name in spec.workers,
+                etcd=name in spec.etcd_members,
+            )
+            for name, node in spec.nodes.items()
+        ),
+        kubernetes=spec.kubernetes.version,
+        endpoint_host=spec.endpoint_host,
+        endpoint_port=spec.endpoint_port,
+        stacked_etcd=spec.etcd.topology == "stacked",
+        dns_domain=spec.network.dns_domain,
+        without_dns=without_dns,
+        shared_kernel=shared_kernel,
+    )
+
+
+def check_names(settings: Settings, names: Sequence[str]) -> None:
+    """Refuse names that the cluster does not have.
+
+    Raises:
+        InputError: with the names that it has.
+    """
+    known = [target.name for target in settings.targets]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(
+            f"unknown node{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}",
+            where="--nodes",
+            why=f"the cluster {settings.cluster} has {', '.join(known)}",
+            remedy="Give names from the cluster file.",
+        )
+
+
+def to_json(settings: Settings) -> str:
+    """The settings as the test process reads them."""
+    return json.dumps(asdict(settings), indent=2)
+
+
+def from_json(text: str) -> Settings:
+    """The settings that ``to_json`` wrote."""
+    data = json.loads(text)
+    data["targets"] = tuple(Target(**target) for target in data["targets"])
+    data["only"] = tuple(data["only"])
+    return Settings(**data)

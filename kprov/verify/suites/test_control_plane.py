@@ -1,0 +1,37 @@
+"""The API server, the controllers and the scheduler, on each control plane."""
+
+import json
+
+import pytest
+
+from kprov.verify.cluster import NoControlPlaneError
+from kprov.verify.questions import version_in
+
+
+def test_kubectl_answers(cluster):
+    """kubectl answers on a control plane"""
+    try:
+        assert cluster.view.nodes, "the cluster has no nodes"
+    except NoControlPlaneError as error:
+        pytest.fail(str(error))
+
+
+@pytest.mark.parametrize("state", ["livez", "readyz"])
+def test_api_server_is_well(control_plane, state, evidence):
+    """the API server's /{state} is ok"""
+    answer = control_plane.text(f"api.{state}")
+    evidence(answer)
+    failed = [line for line in answer.splitlines() if line.startswith("[-]")]
+    assert f"{state} check passed" in answer, "; ".join(failed) or answer.splitlines()[-1]
+
+
+def test_api_server_version(control_plane, settings):
+    """the API server has the version of the cluster file"""
+    found = version_in(json.loads(control_plane.text("api.version")).get("gitVersion", ""))
+    assert found == settings.kubernetes, f"it is {found}, not {settings.kubernetes}"
+
+
+@pytest.mark.parametrize("component", ["kube-apiserver", "kube-controller-manager", "kube-scheduler"])
+def test_static_pod(control_plane, component, static_pod):
+    """{component} runs"""
+    static_pod(f"{component}-{control_plane.name}")

@@ -1,0 +1,92 @@
+"""Each machine for itself."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kprov.verify.certificates import LEAST_DAYS, certificates
+from kprov.verify.machine import SilentMachineError
+from kprov.verify.questions import SYSCTLS, UNITS, sysctl_values, unit_states, version_in
+
+
+def test_reachable(machine, cluster):
+    """answers over SSH"""
+    try:
+        cluster.answer(machine.name, "swap")
+    except SilentMachineError as error:
+        pytest.fail(str(error))
+
+
+def test_swap_is_off(node, settings):
+    """swap is off"""
+    if settings.shared_kernel:
+        pytest.skip("the machine is a container: swap is its host's")
+    on = [line.split()[0] for line in node.text("swap").splitlines()[1:]]
+    assert not on, f"swap is on: {', '.join(on)}"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_runs(node, unit):
+    """{unit} runs and starts at boot"""
+    state = unit_states(node.text(f"unit.{unit}"))
+    assert state.get("ActiveState") == "active", f"{unit} is {state.get('ActiveState', 'unknown')}"
+    assert state.get("UnitFileState") == "enabled", f"{unit} does not start at boot: {state.get('UnitFileState')}"
+
+
+def test_runtime_answers(node):
+    """the container runtime answers"""
+    node.text("cri")
+
+
+def test_sysctls(node):
+    """kernel parameters are set"""
+    values = sysctl_values(node.ask("sysctls").text)
+    wrong = [f"{name} is {values.get(name, 'not there')}, not {wanted}" for name, wanted in SYSCTLS.items()
+             if values.get(name) != wanted]  # fmt: skip
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.parametrize("program", ["kubelet", "kubeadm"])
+def test_version(node, settings, program):
+    """{program} has the version of the cluster file"""
+    found = version_in(node.text(program))
+    assert found == settings.kubernetes, f"{program} is {found or 'unknown'}, not {settings.kubernetes}"
+
+
+def test_certificates(node, evidence):
+    """certificates are valid for more than 30 days"""
+    now = datetime.now(UTC)
+    found = sorted(certificates(node.text("certificates")), key=lambda each: each.ends)
+    assert found, "no certificate was found"
+    evidence("\n".join(f"{each.ends:%Y-%m-%d} {each.file} {each.subject}" for each in found))
+    ending = [each for each in found if each.days_left(now) <= LEAST_DAYS]
+    told = (f"{each.file} {'ended' if each.ends < now else 'ends'} {each.ends:%Y-%m-%d}" for each in ending)
+    assert not ending, ", ".join(told)
+
+
+def test_endpoint_answers(node, settings):
+    """the API answers through the endpoint"""
+    answer = node.text("endpoint")
+    endpoint = f"{settings.endpoint_host}:{settings.endpoint_port}"
+    assert answer == "ok", f"{endpoint} answered: {answer.splitlines()[-1] if answer else 'nothing'}"
+
+
+def test_ready(node, evidence):
+    """the node is Ready"""
+    conditions = {each["type"]: each for each in node.as_node["status"].get("conditions", ())}
+    evidence("\n".join(f"{kind}: {each['status']} {each.get('message', '')}" for kind, each in conditions.items()))
+    state = conditions.get("Ready", {"status": "unknown", "message": ""})
+    assert state["status"] == "True", f"Ready is {state['status']}: {state.get('message', '')}"
+    pressed = [kind for kind, each in conditions.items() if kind != "Ready" and each["status"] == "True"]
+    assert not pressed, f"the node has {', '.join(pressed)}"
+
+
+def test_schedulable(node):
+    """the node takes pods"""
+    assert not node.as_node["spec"].get("unschedulable"), f"{node.name} is cordoned: 'kubectl uncordon {node.name}'"
+
+
+def test_address(node):
+    """the node is known by its address"""
+    known = [each["address"] for each in node.as_node["status"]["addresses"] if each["type"] == "InternalIP"]
+    assert node.target.address in known, f"the API server knows {', '.join(known) or 'none'}, not {node.target.address}"
