@@ -114,7 +114,8 @@ Event: TypeAlias = (
 class Emit(Protocol):
     """Anything that takes events: a sink, or a bus in front of several."""
 
-    def __call__(self, event: Event, /) -> None: ...
+    def __call__(self, event: Event, /) -> None:
+        """Take an event."""
 
 
 class Bus:
@@ -124,6 +125,7 @@ class Bus:
         self._sinks = tuple(sinks)
 
     def __call__(self, event: Event, /) -> None:
+        """Pass an event on."""
         for sink in self._sinks:
             sink(event)
 

@@ -23,10 +23,28 @@ from kprov.report.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The order in which a person meets them. A command's module is imported only when the command is run.
 COMMANDS = (
     Section(
-        "Look back",
-        (Entry("report", "kprov.cli.report:report", "The last run as one HTML page."),),
+        "Describe",
+        (
+            Entry("init", "kprov.cli.init:init", "Write a commented cluster file to begin with."),
+            Entry("spec", "kprov.cli.spec:spec", "Check the cluster file, show it in full, print its schema."),
+        ),
+    ),
+    Section(
+        "Make",
+        (
+            Entry("lab", "kprov.cli.lab:lab", "Make, show and remove the machines of a lab."),
+            Entry("up", "kprov.cli.up:up", "Make the cluster, from bare machines to the proof that it works."),
+        ),
+    ),
+    Section(
+        "Use",
+        (
+            Entry("kubeconfig", "kprov.cli.kubeconfig:kubeconfig", "Fetch the kubeconfig and merge it into yours."),
+            Entry("report", "kprov.cli.report:report", "Write the last run as one HTML page."),
+        ),
     ),
 )
 

@@ -68,8 +68,13 @@ class Done:
 class Phase(Protocol):
     """One step of a run. It may be repeated and interrupted; one that finds its work done says ``unchanged``."""
 
-    name: str
-    title: str
+    @property
+    def name(self) -> str:
+        """What the user calls it: ``--from``, ``--until``, ``--skip``."""
+
+    @property
+    def title(self) -> str:
+        """What it does, for people."""
 
     def should_run(self, context: Context) -> bool:
         """Whether this cluster needs the phase at all."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kprov.bundle.ensure import ensure, sources_for
 from kprov.bundle import lockfile
+from kprov.bundle.ensure import ensure, sources_for
 from kprov.events import Notice
 from kprov.phases.base import Context, Done
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from kprov.inventory.variables import Machines
 from kprov.lab.providers import lab_request
 from kprov.phases.base import Context, Done
+from kprov.phases.machines import key_path
 from kprov.ssh import known_hosts
-from kprov.ssh.keys import ensure_key
+from kprov.ssh.keys import ensure_key, public_line
 
 if TYPE_CHECKING:
     from typing import Final
@@ -28,7 +29,8 @@ class EnsureLab:
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
         provider = context.provider
         assert provider is not None  # noqa: S101 - should_run
-        public_key = ensure_key(key_path(context))
+        key = key_path(context.loaded)
+        public_key = public_line(key) if context.spec.ssh.key else ensure_key(key)
         request = lab_request(context.spec, public_key)
         changed = provider.up(request, context.emit)
         port = context.spec.ssh.port

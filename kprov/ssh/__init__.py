@@ -1,0 +1,1 @@
+"""Reaches machines: keys, pinned host keys, one connection or many at once."""

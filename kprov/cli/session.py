@@ -1,0 +1,107 @@
+"""A command that runs phases: one at a time per cluster, shown on the terminal and kept in the run's journal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from kprov.ansible.runner import AnsiblePlaybooks
+from kprov.bundle.store import default_store
+from kprov.console.sink import open_sink
+from kprov.errors import InputError, Interrupted, KprovError
+from kprov.events import Bus, RunFinished, RunStarted
+from kprov.journal.folders import EVENTS, new_run_folder
+from kprov.journal.journal import Journal
+from kprov.lab.providers import provider
+from kprov.phases.base import Context
+from kprov.release.catalog import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kprov.cli.options import Settings
+    from kprov.phases.base import Phase
+    from kprov.spec.load import Loaded
+    from kprov.spec.paths import ClusterPaths
+
+
+@contextmanager
+def exclusive(paths: ClusterPaths) -> Iterator[None]:
+    """Hold the cluster for this process; the lock ends with the process, however it ends.
+
+    Raises:
+        InputError: another kprov holds it.
+    """
+    paths.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(paths.artifacts / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+            raise InputError(
+                "another kprov is at work on this cluster",
+                where=str(paths.file),
+                why=f"process {holder}" if holder else "",
+                remedy="Wait until it has ended, or end it; then run the same command again.",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings) -> Iterator[Context]:
+    """What phases need, with display and journal around it; the end of the run is told whatever happens.
+
+    Raises:
+        SpecError: the version in the cluster file has no rules.
+        InputError: another kprov is at work on the cluster, or the lab's provider cannot be used.
+    """
+    release = resolve(loaded.spec, file=str(loaded.paths.file), line=_line(loaded.origins["kubernetes.version"]))
+    machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(exclusive(loaded.paths))
+        run = new_run_folder(loaded.paths.runs)
+        journal = stack.enter_context(Journal(run / EVENTS))
+        sink = stack.enter_context(open_sink(settings.verbosity, color=settings.color))
+        emit = Bus((journal, sink))
+        emit(RunStarted(command, loaded.spec.cluster, tuple(phase.name for phase in phases)))
+        code = 0
+        try:
+            yield Context(
+                loaded=loaded,
+                release=release,
+                provider=machines,
+                playbooks=AnsiblePlaybooks(loaded.paths.inventory, run / "ansible.log"),
+                store=default_store(os.environ),
+                run=run,
+                emit=emit,
+            )
+        except BaseException as error:
+            code = _exit_code(error)
+            raise
+        finally:
+            emit(RunFinished(command, code, time.monotonic() - started))
+
+
+def _exit_code(error: BaseException) -> int:
+    """The exit code that this error will end the command with."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted.exit_code
+    return error.exit_code if isinstance(error, KprovError) else KprovError.exit_code
+
+
+def _line(origin: str) -> int:
+    """The line of an origin, 0 where the value is a default.
+
+    >>> _line("cluster.yaml:7"), _line("default")
+    (7, 0)
+    """
+    return int(origin.rpartition(":")[2]) if ":" in origin else 0

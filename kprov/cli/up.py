@@ -1,0 +1,38 @@
+"""``kprov up``: all phases to a working cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - click passes it
+
+import click
+
+from kprov.cli.options import Settings, common_options, file_option
+
+
+@click.command()
+@file_option
+@click.option("--from", "first", default="", metavar="PHASE", help="Begin with this phase.")
+@click.option("--until", "last", default="", metavar="PHASE", help="End after this phase.")
+@click.option("--skip", multiple=True, metavar="PHASE", help="Leave this phase out; may be given several times.")
+@common_options
+@click.pass_obj
+def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, ...]) -> None:
+    """Make the cluster that the cluster file describes, and prove that it works.
+
+    The phases, in order: bundle, lab, trust, preflight, inventory, cluster, kubeconfig, verify. Each may be repeated:
+    what is done already is left alone, and a run that was interrupted goes on from there.
+    """
+    from kprov.cli.session import session  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.upshot import summary_of  # noqa: PLC0415
+    from kprov.console.summary import print_summary  # noqa: PLC0415
+    from kprov.phases.base import chosen, run_all  # noqa: PLC0415
+    from kprov.phases.up import UP  # noqa: PLC0415
+    from kprov.report.results import save_results  # noqa: PLC0415
+    from kprov.spec.load import load  # noqa: PLC0415
+
+    phases = chosen(UP, first=first, last=last, skip=skip)
+    with session("up", load(file), phases, settings) as context:
+        done = run_all(phases, context)
+        if done.results:
+            save_results(done.results, context.run / "checks.json")
+    print_summary(summary_of(done), color=settings.color)
