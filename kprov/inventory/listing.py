@@ -18,7 +18,9 @@ from kprov.errors import InputError
 if TYPE_CHECKING:
     from kprov.inventory.model import JSON
 
-_CONFIG = Path(__file__).with_name("ansible.cfg")
+CONFIG = Path(__file__).with_name("ansible.cfg")
+"""The settings of Ansible by which inventories are read, whatever the user's own say."""
+
 _TIMEOUT_S = 120.0
 """A static file takes half a second; a range of a million hosts should not hang the command."""
 
@@ -138,7 +140,7 @@ def _ansible_inventory(file: Path) -> str:
             "HOME": scratch,
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_HOME": scratch,
-            "ANSIBLE_CONFIG": str(_CONFIG),
+            "ANSIBLE_CONFIG": str(CONFIG),
         }
         # -P: no module is imported from the folder where it runs.
         command = [sys.executable, "-P", "-m", "ansible", "inventory", "--list", "--inventory", str(file.resolve())]

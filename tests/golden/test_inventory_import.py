@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import pytest
 from kprov.errors import InputError
 from kprov.inventory.groups import inventory
 from kprov.inventory.importer import from_listing
-from kprov.inventory.listing import Listing, read
+from kprov.inventory.listing import CONFIG, Listing, parse, read
 from kprov.spec.load import loads
 
 if TYPE_CHECKING:
@@ -27,10 +26,9 @@ RENAMED = {"192.168.50.10": "node-192-168-50-10"}
 
 
 @pytest.fixture(scope="module")
-def listings() -> dict[Path, Listing]:
-    """Every inventory as Ansible reads it; two at a time, for each takes half a second."""
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(SOURCES, pool.map(read, SOURCES), strict=True))
+def listings(ansible_lists: Callable[..., list[str]]) -> dict[Path, Listing]:
+    """Every inventory as ``read`` makes it, but Ansible is started once."""
+    return dict(zip(SOURCES, map(parse, SOURCES, ansible_lists(SOURCES, ANSIBLE_CONFIG=str(CONFIG))), strict=True))
 
 
 def test_there_are_inventories_of_all_kinds() -> None:
@@ -89,6 +87,11 @@ def test_an_encrypted_file_beside_it_is_named_as_the_cause(tmp_path: Path) -> No
     (tmp_path / "group_vars" / "all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
     with pytest.raises(InputError, match="no vault secrets found"):
         read(tmp_path / "hosts.ini")
+
+
+def test_ten_are_read_as_one_is(listings: dict[Path, Listing]) -> None:
+    [source] = [path for path in SOURCES if path.parent.name == "06-group-vars"]
+    assert read(source) == listings[source]
 
 
 def test_nothing_beside_the_inventory_is_run_or_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
