@@ -35,13 +35,16 @@ COMMANDS = (
     Section(
         "Make",
         (
+            Entry("bundle", "kprov.cli.bundle:bundle", "Gather, list and verify what a cluster is made of."),
             Entry("lab", "kprov.cli.lab:lab", "Make, show and remove the machines of a lab."),
+            Entry("preflight", "kprov.cli.preflight:preflight", "Check the machines before anything is changed."),
             Entry("up", "kprov.cli.up:up", "Make the cluster, from bare machines to the proof that it works."),
         ),
     ),
     Section(
         "Use",
         (
+            Entry("verify", "kprov.cli.verify:verify", "Prove that the cluster works, with a check for everything."),
             Entry("kubeconfig", "kprov.cli.kubeconfig:kubeconfig", "Fetch the kubeconfig and merge it into yours."),
             Entry("report", "kprov.cli.report:report", "Write the last run as one HTML page."),
         ),

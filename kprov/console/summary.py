@@ -51,26 +51,22 @@ def render_summary(summary: Summary, console: Console) -> Group:
 
 def _headline(summary: Summary, signs: Glyphs, width: int) -> Iterator[RenderableType]:
     """One sentence: what the cluster is and whether it stands; below it what the run did."""
-    ready = sum(node.ready for node in summary.nodes)
+    ready, total = sum(node.ready for node in summary.nodes), len(summary.nodes)
     kinds = _kinds(summary.nodes)
-    if summary.nodes and ready == len(summary.nodes):
-        mark, style, state = signs.done, "bold green", "is up"
+    if ready == total:
+        mark, style, state = signs.done, "bold green", "is up" if total else "is as far as it was asked to be"
     else:
-        mark, style, state = (
-            signs.failed,
-            "bold red",
-            f"is not whole: {ready} of {count(len(summary.nodes), 'node')} ready",
-        )
-    head = Text.assemble((f"{mark} {summary.cluster} {state}", style), f"  {kinds}")
-    if head.cell_len <= width:
-        yield head
+        mark, style, state = signs.failed, "bold red", f"is not whole: {ready} of {count(total, 'node')} ready"
+    head = Text(f"{mark} {summary.cluster} {state}", style)
+    if head.cell_len + 2 + len(kinds) <= width:
+        yield Text.assemble(head, f"  {kinds}")
     else:
-        yield Text(f"{mark} {summary.cluster} {state}", style)
-        yield Text(f"{_INDENT}{kinds}")
-    did = f"{count(summary.changed_tasks, 'task')} changed on {count(summary.hosts, 'host')}"
-    if not summary.changed_tasks:
-        did = f"nothing to change on {count(summary.hosts, 'host')}"
-    yield Text(f"{_INDENT}{did}, in {duration(summary.duration_s)}", "dim")
+        yield from (head, Text(f"{_INDENT}{kinds}"))
+    hosts = count(summary.hosts, "host")
+    did = f"{count(summary.changed_tasks, 'task')} changed on {hosts}, " if summary.hosts else ""
+    if summary.hosts and not summary.changed_tasks:
+        did = f"nothing to change on {hosts}, "
+    yield Text(f"{_INDENT}{did}in {duration(summary.duration_s)}", "dim")
 
 
 def _kinds(nodes: Sequence[NodeRow]) -> str:

@@ -89,6 +89,11 @@ def test_a_second_run_says_that_nothing_changed(paper: Any) -> None:
     assert "  nothing to change on 3 hosts, in 1m 42s" in shown(replace(SUMMARY, changed_tasks=0), paper)
 
 
+def test_a_run_that_ends_before_the_cluster_claims_nothing(paper: Any) -> None:
+    lines = shown(Summary("lab", (), SUMMARY.phases[:1], 2.0, 0, 0), paper)
+    assert [line.rstrip() for line in lines[:3]] == ["", "✓ lab is as far as it was asked to be", "  in 2.0s"]
+
+
 def test_external_etcd_is_told_from_workers(paper: Any) -> None:
     nodes = (PLANE, replace(WORKER, roles=("etcd",)), WORKER)
     assert any(
