@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.bundle.packages.source import PackagesSource
+from kprov.bundle.packages.workshop import DebianWorkshop
 from kprov.errors import InputError, UnreachableError
 from kprov.events import Notice
 
@@ -40,7 +41,8 @@ class UnknownSource:
 
 def sources_for(names: Sequence[str]) -> tuple[Source, ...]:
     """The sources of these names, in order; ``names`` is ``bundle.source`` of the cluster file."""
-    return tuple(PackagesSource(dict(os.environ)) if name == "packages" else UnknownSource(name) for name in names)
+    packages = PackagesSource(lambda store: DebianWorkshop(store, dict(os.environ)))
+    return tuple(packages if name == packages.name else UnknownSource(name) for name in names)
 
 
 def ensure(sources: Sequence[Source], kubernetes: str, store: Path, emit: Emit) -> Bundle:

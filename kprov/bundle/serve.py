@@ -228,7 +228,7 @@ def listen(configuration: Configuration, secret: str) -> tuple[FileServer, ...]:
 @contextlib.contextmanager
 def serving(servers: Sequence[FileServer]) -> Iterator[None]:
     """Answer requests in threads, as long as the block runs."""
-    threads = [threading.Thread(target=server.serve_forever, daemon=True) for server in servers]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
     try:

@@ -90,14 +90,17 @@ class PrivateApt:
         self._env = environment(base)
         self._log = log
         self._apt_conf = folder / "apt.conf"
+        self._updated = False
 
     def update(self) -> None:
-        """Take the mirrors from the host's apt and fetch their lists.
+        """Take the mirrors from the host's apt and fetch their lists, once.
 
         Raises:
             InputError: the host's apt knows no mirror of Debian 12.
             UnreachableError: the mirrors do not answer.
         """
+        if self._updated:
+            return
         output = self._run(["apt-get", "indextargets", "--format", _FORMAT], "apt does not name its mirrors")
         found = mirrors(output)
         if not any(mirror.suite == CODENAME for mirror in found):
@@ -109,6 +112,7 @@ class PrivateApt:
             )
         self._configure(self._run(["apt-config", "dump"], "apt does not show its configuration"), found)
         self._apt("-o", "APT::Update::Error-Mode=any", "update")
+        self._updated = True
 
     def source(self, package: str) -> Path:
         """Download the newest source package of this name; return its ``.dsc``.

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.bundle import lockfile
 from kprov.bundle.model import Artifact, Bundle, Lock
-from kprov.bundle.packages import host, images
-from kprov.bundle.packages.apt import PrivateApt
-from kprov.bundle.packages.gomodules import COREDNS, CRICTL, GoModules, GoProgram
-from kprov.bundle.packages.kubernetes import MINOR, PROGRAMS, Builder, Tree
-from kprov.bundle.packages.layers import build_layers
+from kprov.bundle.packages import images
+from kprov.bundle.packages.gomodules import COREDNS, CRICTL
+from kprov.bundle.packages.kubernetes import MINOR, PROGRAMS
 from kprov.bundle.store import Origin, Store
 from kprov.errors import CheckFailed, InputError, UnreachableError
-from kprov.events import LeftOut, Notice, Progress
+from kprov.events import LeftOut, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from kprov.bundle.model import Kind, Target
+    from kprov.bundle.packages.gomodules import GoProgram
     from kprov.bundle.packages.images import Content
+    from kprov.bundle.packages.workshop import Workshop
     from kprov.bundle.store import Part, StoredFile
     from kprov.events import Emit
 
@@ -36,18 +34,18 @@ _BINARIES: Mapping[str, tuple[Target, ...]] = {
     "kubelet": _NODES,
     "kubectl": (*_NODES, "controller"),
 }
-# The programs of Kubernetes and of Go modules, Debian's layers, pause, and two archives of images.
-_STEPS = len(PROGRAMS) + 2 + 1 + 1 + 2
+# Debian's layers, the programs of Kubernetes, pause, two programs from Go modules, two archives of images.
+_STEPS = 1 + len(PROGRAMS) + 1 + 2 + 2
 
 
 @dataclass(frozen=True)
 class PackagesSource:
-    """Builds a bundle on Debian 12 from its packages, and Go programs where a module proxy is reached.
+    """Builds a bundle from Debian's packages, and from Go modules where a proxy is reached.
 
-    ``environment`` is the user's: what apt and Go need of it (home, proxies) is passed on, nothing else.
+    ``workshop`` makes the one that does the work, for an open store.
     """
 
-    environment: Mapping[str, str]
+    workshop: Callable[[Store], Workshop]
     name: str = "packages"
 
     def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:
@@ -65,35 +63,32 @@ class PackagesSource:
                 why=f"Debian 12 carries the sources of {MINOR} only",
                 remedy="Set kubernetes.version to 1.20.2, or bundle.source to one that has this version.",
             )
-        architecture = host.architecture()
         with Store.opened(store, emit) as opened:
-            build = _Build(opened, emit, kubernetes, architecture, self.environment)
+            build = _Build(opened, self.workshop(opened), kubernetes, emit)
             lock = build.lock()
-            lockfile.write(lock, lockfile.lock_path(store, self.name, kubernetes, architecture))
-        return Bundle(lock, store, changed=build.changed)
+            path = lockfile.lock_path(store, self.name, kubernetes, lock.architecture)
+            changed = lockfile.write(lock, path) or build.changed
+        return Bundle(lock, store, changed=changed)
 
 
 class _Build:
     """One go through all parts, in the order in which they need each other."""
 
-    def __init__(
-        self, store: Store, emit: Emit, kubernetes: str, architecture: str, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, store: Store, workshop: Workshop, kubernetes: str, emit: Emit) -> None:
         self._store = store
-        self._emit = emit
+        self._workshop = workshop
         self._kubernetes = kubernetes
-        self._architecture = architecture
-        self._environment = environment
-        self._builder = Builder(store.work, environment)
+        self._emit = emit
+        self._architecture = workshop.architecture()
         self._done = 0
         self._left_out: list[LeftOut] = []
         self.changed = False
 
     def lock(self) -> Lock:
         """Have every part, and write down what they are."""
-        layers = self._part("debian-layers", "unpacking Debian packages", self._build_layers)
+        layers = self._part("debian-layers", "unpacking Debian packages", self._workshop.layers)
         programs = {name: self._program(name) for name in PROGRAMS}
-        pause = self._part("pause", "building pause", self._build_pause)
+        pause = self._part("pause", "building pause", self._workshop.pause)
         coredns = self._go_program(COREDNS)
         crictl = self._go_program(CRICTL)
         binaries = [self._binary(name, programs[name], targets) for name, targets in _BINARIES.items()]
@@ -113,60 +108,34 @@ class _Build:
         wanted = {"recipe": _RECIPE, **(recipe or {})}
         part = self._store.part(full, wanted)
         if part is None:
-            if not self.changed:
-                self._check_host()
-            self.changed = True
             self._emit(Progress("bundle", doing, done=self._done, total=_STEPS))
+            if not self.changed:
+                self._workshop.check()
             log = self._store.log(full)
             log.unlink(missing_ok=True)
             part = self._store.make(full, wanted, lambda target: build(target, log))
+            self.changed = True
         self._done += 1
         return part
 
-    def _check_host(self) -> None:
-        """Before the first thing is built: everything that would stop the build later."""
-        host.check_system(platform.freedesktop_os_release())
-        host.check_tools(host.TOOLS)
-        host.check_room(self._store.root)
-
-    def _apt(self, log: Path) -> PrivateApt:
-        return PrivateApt(self._store.work / "apt", self._environment, log)
-
-    def _tree(self, log: Path) -> Tree:
-        with self._store.scratch("kubernetes") as scratch:
-            return self._builder.tree(self._apt(log), scratch, log)
-
-    def _build_layers(self, target: Path, log: Path) -> Origin:
-        return build_layers(self._apt(log), self._architecture, target)
-
     def _program(self, name: str) -> Part:
         def build(target: Path, log: Path) -> Origin:
-            return self._builder.build(name, self._kubernetes, self._tree(log), target, log)
+            return self._workshop.kubernetes(name, self._kubernetes, target, log)
 
         return self._part(f"{name}-{self._kubernetes}", f"building {name}", build)
 
-    def _build_pause(self, target: Path, log: Path) -> Origin:
-        return self._builder.build_pause(self._tree(log), target, log)
-
     def _go_program(self, program: GoProgram) -> Part | None:
         """A program from a Go module, or None and a line in the lock where it cannot be had."""
-        folder = self._store.work / "go-modules"
-        name = f"{program.name}-{program.origin.version}"
 
         def build(target: Path, log: Path) -> Origin:
-            modules = GoModules(folder, self._architecture, self._environment, log)
-            modules.probe(program)
-            return modules.build(program, target)
+            return self._workshop.go_program(program, target, log)
 
         try:
-            part = self._part(name, f"building {program.name}", build)
+            return self._part(f"{program.name}-{program.origin.version}", f"building {program.name}", build)
         except (UnreachableError, CheckFailed) as error:
-            left_out = LeftOut(program.name, f"{error.what}: {error.why}", program.consequence)
-            self._left_out.append(left_out)
-            self._emit(Notice("warning", f"{program.name} is left out: {left_out.why}", program.consequence))
+            self._done += 1
+            self._left_out.append(LeftOut(program.name, f"{error.what}: {error.why}", program.consequence))
             return None
-        shutil.rmtree(folder, ignore_errors=True)
-        return part
 
     def _archive(self, name: str, contents: Sequence[Content], targets: tuple[Target, ...]) -> Artifact:
         def build(target: Path, _log: Path) -> Origin:

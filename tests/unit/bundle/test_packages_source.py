@@ -1,0 +1,236 @@
+"""The source `packages` from the outside, with a workshop that makes small files instead of programs."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kprov.bundle import lockfile
+from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle.packages.source import PackagesSource
+from kprov.bundle.store import Origin, sha256_of, verify
+from kprov.errors import CheckFailed, InputError, KprovError, UnreachableError
+from kprov.events import Event, Notice, Progress, silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kprov.bundle.model import Artifact, Bundle
+    from kprov.bundle.packages.gomodules import GoProgram
+
+VERSION = "1.20.2"
+
+
+@dataclass
+class FakeWorkshop:
+    """Makes files that hold their own name; ``failing`` names what fails, and how."""
+
+    made: list[str] = field(default_factory=list)
+    failing: dict[str, KprovError] = field(default_factory=dict)
+    unfit: InputError | None = None
+
+    def architecture(self) -> str:
+        return "amd64"
+
+    def check(self) -> None:
+        if self.unfit:
+            raise self.unfit
+
+    def layers(self, target: Path, log: Path) -> Origin:
+        for name in ("network.tar", "etcd.tar", "probe.tar"):
+            with tarfile.open(target / name, "w") as tar:
+                tar.addfile(tarfile.TarInfo(name))
+        return self._make("layers", Origin("3.4.23", "debian:etcd-server=3.4.23, debian:busybox-static=1.35"))
+
+    def kubernetes(self, program: str, version: str, target: Path, log: Path) -> Origin:
+        (target / program).write_bytes(f"{program} {version}".encode())
+        return self._make(program, Origin(version, "debian:kubernetes=1.20.5"))
+
+    def pause(self, target: Path, log: Path) -> Origin:
+        (target / "pause").write_bytes(b"pause")
+        return self._make("pause", Origin("3.2", "debian:kubernetes=1.20.5"))
+
+    def go_program(self, program: GoProgram, target: Path, log: Path) -> Origin:
+        (target / program.name).write_bytes(program.name.encode())
+        return self._make(program.name, program.origin)
+
+    def _make(self, name: str, origin: Origin) -> Origin:
+        if name in self.failing:
+            raise self.failing[name]
+        self.made.append(name)
+        return origin
+
+
+@pytest.fixture
+def workshop() -> FakeWorkshop:
+    return FakeWorkshop()
+
+
+def build(workshop: FakeWorkshop, store: Path, version: str = VERSION) -> Bundle:
+    return ensure([PackagesSource(lambda _: workshop)], version, store, silent)
+
+
+def named(bundle: Bundle, name: str) -> Artifact:
+    return next(artifact for artifact in bundle.lock.artifacts if artifact.name == name)
+
+
+def test_everything_is_built_and_is_what_the_lock_says(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path)
+    assert bundle.changed
+    assert verify(bundle.lock, tmp_path) == ()
+    names = {artifact.name: artifact.targets for artifact in bundle.lock.artifacts}
+    assert names == {
+        "kubeadm": ("control-plane", "worker"),
+        "kubelet": ("control-plane", "worker"),
+        "kubectl": ("control-plane", "worker", "controller"),
+        "crictl": ("control-plane", "worker"),
+        "node-images": ("control-plane", "worker"),
+        "control-plane-images": ("control-plane",),
+    }
+    assert bundle.path(named(bundle, "kubelet")).read_bytes() == b"kubelet 1.20.2"
+    assert named(bundle, "crictl").source == "go:sigs.k8s.io/cri-tools@v1.30.0"
+    written = lockfile.lock_path(tmp_path, "packages", VERSION, "amd64")
+    assert lockfile.read(written) == bundle.lock
+
+
+def test_images_have_the_names_that_kubeadm_asks_for(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path)
+    assert named(bundle, "node-images").images == (
+        "k8s.gcr.io/pause:3.2",
+        "k8s.gcr.io/kube-proxy:v1.20.2",
+        "kprov.local/probe:1",
+        "k8s.gcr.io/coredns:1.7.0",
+    )
+    assert named(bundle, "control-plane-images").images == (
+        "k8s.gcr.io/kube-apiserver:v1.20.2",
+        "k8s.gcr.io/kube-controller-manager:v1.20.2",
+        "k8s.gcr.io/kube-scheduler:v1.20.2",
+        "k8s.gcr.io/etcd:3.4.13-0",
+    )
+
+
+def test_a_second_time_nothing_is_built(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    first = build(workshop, tmp_path)
+    workshop.made.clear()
+    second = build(workshop, tmp_path)
+    assert (workshop.made, second.changed, second.lock) == ([], False, first.lock)
+
+
+def test_a_cached_bundle_needs_no_tools(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    build(workshop, tmp_path)
+    workshop.unfit = InputError("tools are missing")
+    assert not build(workshop, tmp_path).changed
+
+
+def test_an_unfit_machine_is_refused_before_anything_is_built(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    workshop.unfit = InputError("tools are missing")
+    with pytest.raises(InputError, match="tools are missing"):
+        build(workshop, tmp_path)
+    assert workshop.made == []
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt(), CheckFailed("cannot build kube-proxy")])
+def test_an_interrupted_build_resumes(workshop: FakeWorkshop, tmp_path: Path, stopped: KprovError) -> None:
+    workshop.failing["kube-proxy"] = stopped
+    with pytest.raises(type(stopped)):
+        build(workshop, tmp_path)
+    assert not lockfile.locks(tmp_path)
+    workshop.failing.clear()
+    workshop.made.clear()
+    build(workshop, tmp_path)
+    assert workshop.made == ["kube-proxy", "pause", "coredns", "crictl"]
+
+
+def test_a_corrupted_program_is_rebuilt_and_nothing_else(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path)
+    workshop.made.clear()
+    bundle.path(named(bundle, "kubelet")).write_bytes(b"xubelet 1.20.2")
+    again = build(workshop, tmp_path)
+    assert (workshop.made, again.changed, again.lock) == (["kubelet"], True, bundle.lock)
+    assert verify(again.lock, tmp_path) == ()
+
+
+def test_a_corrupted_archive_is_assembled_again(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path)
+    archive = bundle.path(named(bundle, "node-images"))
+    archive.write_bytes(archive.read_bytes()[:-512])
+    workshop.made.clear()
+    build(workshop, tmp_path)
+    assert workshop.made == []
+    assert sha256_of(archive) == named(bundle, "node-images").sha256
+
+
+def test_without_a_module_proxy_the_lock_says_what_is_left_out(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    unreachable = UnreachableError("no Go module proxy is reached", why="no such host")
+    workshop.failing = {"coredns": unreachable, "crictl": unreachable}
+    bundle = build(workshop, tmp_path)
+    assert [left.name for left in bundle.lock.left_out] == ["coredns", "crictl"]
+    assert bundle.lock.left_out[0].why == "no Go module proxy is reached: no such host"
+    assert "no DNS" in bundle.lock.left_out[0].consequence
+    assert "crictl" not in {artifact.name for artifact in bundle.lock.artifacts}
+    assert not any("coredns" in image for image in named(bundle, "node-images").images)
+
+
+def test_what_was_left_out_is_added_once_it_can_be_had(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    workshop.failing = {"coredns": UnreachableError("no Go module proxy is reached")}
+    assert build(workshop, tmp_path).lock.left_out != ()
+    assert not build(workshop, tmp_path).changed
+    workshop.failing.clear()
+    workshop.made.clear()
+    bundle = build(workshop, tmp_path)
+    assert workshop.made == ["coredns"]
+    assert bundle.lock.left_out == ()
+    assert "k8s.gcr.io/coredns:1.7.0" in named(bundle, "node-images").images
+
+
+def test_two_versions_stand_side_by_side(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    first = build(workshop, tmp_path)
+    workshop.made.clear()
+    second = build(workshop, tmp_path, "1.20.3")
+    assert set(workshop.made) == {artifact for artifact in workshop.made if artifact.startswith("kube")}
+    assert named(second, "control-plane-images").images[0] == "k8s.gcr.io/kube-apiserver:v1.20.3"
+    assert verify(first.lock, tmp_path) == verify(second.lock, tmp_path) == ()
+    assert len(lockfile.locks(tmp_path)) == 2
+
+
+def test_progress_counts_every_step(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    events: list[Event] = []
+    ensure([PackagesSource(lambda _: workshop)], VERSION, tmp_path, events.append)
+    steps = [event for event in events if isinstance(event, Progress)]
+    assert [step.done for step in steps] == list(range(13))
+    assert {step.total for step in steps} == {13}
+    assert (steps[2].phase, steps[2].text) == ("bundle", "building kubelet")
+
+
+@pytest.mark.parametrize("version", ["1.36.4", "1.2.0", "1.200.1"])
+def test_another_minor_version_is_refused(workshop: FakeWorkshop, tmp_path: Path, version: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build(workshop, tmp_path / "store", version)
+    assert version in caught.value.what
+    assert caught.value.remedy
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("name", ["upstream", "directory"])
+def test_a_source_of_a_later_version_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        ensure(sources_for([name]), VERSION, tmp_path / "store", silent)
+    assert name in caught.value.what
+    assert "packages" in caught.value.remedy
+
+
+def test_sources_are_tried_in_order(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    events: list[Event] = []
+    sources = [*sources_for(["upstream"]), PackagesSource(lambda _: workshop)]
+    assert ensure(sources, VERSION, tmp_path, events.append).lock.source == "packages"
+    notice = next(event for event in events if isinstance(event, Notice))
+    assert "upstream" in notice.text
+
+
+def test_a_failed_build_is_not_hidden_by_the_next_source(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    workshop.failing["kubelet"] = CheckFailed("cannot build kubelet")
+    with pytest.raises(CheckFailed, match="cannot build kubelet"):
+        ensure([PackagesSource(lambda _: workshop), *sources_for(["upstream"])], VERSION, tmp_path, silent)
