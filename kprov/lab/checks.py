@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.lab.limits import INOTIFY, INOTIFY_WANTED
+from kprov.lab.needs import Objection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 
 _INOTIFY_PER_NODE = 32
 _REMAKE = "Run `kprov lab down` and then this command again; what is on the nodes is lost."
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """One reason why a lab cannot be made here, and what to do about it."""
-
-    why: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _NPROC_MAX = 32_768
 """podman's own helpers lower their limit to this, and a container cannot have more than they have."""
 
 
+SSH_PORT = 22
 _GREETING_MAX = 255
 """RFC 4253, 4.2."""
 
@@ -62,7 +63,7 @@ class Host(Protocol):
         """Those of the paths that exist here."""
 
     def taken(self) -> tuple[Taken, ...]:
-        """The networks of the host's addresses and routes, without default routes and without kprov's own."""
+        """The networks of the host's addresses and routes, without default routes and those that lead nowhere."""
 
     def unreachable(self) -> frozenset[IPv4Network]:
         """The networks that kprov has made unreachable from here."""
@@ -182,7 +183,7 @@ class LinuxHost:
     def ssh_answers(self, address: IPv4Address, timeout_s: float) -> bool:
         """Whether an SSH server greets at this address."""
         try:
-            with socket.create_connection((str(address), 22), timeout=timeout_s) as connection:
+            with socket.create_connection((str(address), SSH_PORT), timeout=timeout_s) as connection:
                 return connection.recv(_GREETING_MAX).startswith(b"SSH-")
         except OSError:
             return False
@@ -226,8 +227,7 @@ def parse_taken(addresses: str, routes: str) -> tuple[Taken, ...]:
         if "local" in info
     ]
     for route in json.loads(routes):
-        if route["dst"] != "default" and str(route.get("protocol")) != ROUTE_PROTOCOL:
+        if route["dst"] != "default" and route.get("type", "unicast") == "unicast":
             interface = route.get("dev", "")
-            through = f"a route through {interface}" if interface else f"a route ({route.get('type', 'unicast')})"
-            found.append(Taken(IPv4Network(route["dst"]), through, interface))
+            found.append(Taken(IPv4Network(route["dst"]), f"a route through {interface}", interface))
     return tuple(found)

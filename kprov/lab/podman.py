@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kprov.errors import CheckFailed, InputError
+from kprov.errors import CheckFailed
 from kprov.events import Emit, Notice, Progress
-from kprov.lab import image
-from kprov.lab.checks import Objection, Seen, objections
+from kprov.lab import image, needs
+from kprov.lab.checks import Seen, objections
 from kprov.lab.engine import Container, Engine, NodeNetwork, NodeRequest
 from kprov.lab.host import REMEMBERED, Host
 from kprov.lab.limits import INOTIFY, raise_limits
 from kprov.lab.lock import alone
 from kprov.lab.provider import LabRequest, Machine, MachineRequest
-from kprov.lab.sweep import SETTLE_S, restore_after_last, sweep, until
+from kprov.lab.sweep import restore_after_last, sweep, until
 from kprov.ssh.fan_out import fan_out
 
 if TYPE_CHECKING:
@@ -24,17 +25,7 @@ if TYPE_CHECKING:
     from kprov.lab.recipe import Recipe
 
 _PHASE = "lab"
-_BOOT_S = 120
-"""A node answers SSH after two seconds on an idle host; nine at once on two busy cores took twenty."""
-_LOCK_WAIT_S = 10
 _GREETING_S = 1
-
-_COMMANDS = {"ip": "iproute2", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "apt-get": "apt"}
-_ENGINE_COMMANDS = {"podman": {"podman": "podman", "runc": "runc"}, "docker": {"docker": "docker.io"}}
-_NETAVARK = tuple(
-    f"{folder}/podman/netavark" for folder in ("/usr/lib", "/usr/libexec", "/usr/local/lib", "/usr/local/libexec")
-)
-"""The folders in which podman looks for its helpers (containers.conf(5), helper_binaries_dir)."""
 
 _ADMIT = """\
 set -eu
@@ -46,18 +37,35 @@ grep -qxF -- "$key" /root/.ssh/authorized_keys || printf '%s\\n' "$key" >>/root/
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds.
+
+    ``boot_s``: until every node answers SSH; it takes two on an idle host, and took twenty for nine on two busy cores.
+    ``settle_s``: for an engine's command that outlived a killed kprov. ``lock_s``: for another kprov on this lab.
+    """
+
+    boot_s: float = 120
+    settle_s: float = 15
+    lock_s: float = 10
+
+
+PATIENCE = Patience()
+
+
 class ContainerLab:
     """Labs on one host, in one engine. What exists is always asked of the engine; nothing is kept in files.
 
     A lab's network is made first and removed last: it carries what must be known to clean up after an interrupted run.
     """
 
-    def __init__(self, engine: Engine, host: Host, recipe: Recipe, cache: Path) -> None:
+    def __init__(self, engine: Engine, host: Host, recipe: Recipe, cache: Path, patience: Patience = PATIENCE) -> None:
         self.name: str = engine.name
         self._engine = engine
         self._host = host
         self._recipe = recipe
         self._cache = cache
+        self._patience = patience
 
     def check(self, lab: LabRequest) -> None:
         """Refuse, before anything is made, what cannot work here.
@@ -65,8 +73,8 @@ class ContainerLab:
         Raises:
             InputError: every reason at once.
         """
-        self._usable()
-        _refuse(objections(lab, self._look(lab)), f"the lab {lab.name} cannot be made on this host")
+        needs.require(self._engine, self._host, building=True)
+        needs.refuse(objections(lab, self._look(lab)), f"the lab {lab.name} cannot be made on this host")
 
     def up(self, lab: LabRequest, emit: Emit) -> int:
         """Make every machine that is missing, start every one that is stopped; return how many changed.
@@ -75,29 +83,26 @@ class ContainerLab:
             InputError: see ``check``; or another kprov works on this lab.
             CheckFailed: the engine failed, or a machine does not boot.
         """
-        with alone(lab.name, _LOCK_WAIT_S):
+        with alone(lab.name, self._patience.lock_s):
             self.check(lab)
             image.ensure(self._recipe, self._engine, self._cache, emit)
             existing = self._existing(lab.name)
             if not any(container.state != "unborn" for container in existing.values()):
                 # Nothing ever ran: what an interrupted run may have left is not worth mending.
-                sweep(self._engine, self._host, lab.name, emit)
+                sweep(self._engine, self._host, lab.name, emit, self._patience.settle_s)
                 existing = {}
             network_name = self._connect(lab)
             raise_limits(self._host, emit)
             for inside in (lab.subnet, *lab.unreachable):
                 self._host.refuse(inside)
             _tell_extra(lab, existing, emit)
-            total = len(lab.machines)
-            emit(Progress(_PHASE, "starting machines", done=0, total=total))
+            emit(Progress(_PHASE, "starting machines", done=0, total=len(lab.machines)))
 
             def ensure(machine: MachineRequest) -> bool:
-                changed = self._ensure(lab, network_name, machine, existing.get(machine.name))
-                emit(Progress(_PHASE, "answers SSH", host=machine.name))
-                return changed
+                return self._ensure(lab, network_name, machine, existing.get(machine.name))
 
             changed = fan_out({machine.name: machine for machine in lab.machines}, ensure)
-            emit(Progress(_PHASE, "all machines answer SSH", done=total, total=total))
+            self._await_ssh(lab, emit)
             return sum(changed.values())
 
     def down(self, name: str, emit: Emit) -> int:
@@ -107,9 +112,9 @@ class ContainerLab:
             InputError: the engine cannot be used; or another kprov works on this lab.
             CheckFailed: the engine failed.
         """
-        self._usable()
-        with alone(name, _LOCK_WAIT_S):
-            removed = sweep(self._engine, self._host, name, emit)
+        needs.require(self._engine, self._host)
+        with alone(name, self._patience.lock_s):
+            removed = sweep(self._engine, self._host, name, emit, self._patience.settle_s)
             restore_after_last(self._engine, self._host, emit)
         return removed
 
@@ -119,7 +124,7 @@ class ContainerLab:
         Raises:
             InputError: the engine cannot be used.
         """
-        self._usable()
+        needs.require(self._engine, self._host)
         existing = self._existing(lab.name)
 
         def see(machine: MachineRequest) -> Machine:
@@ -139,30 +144,6 @@ class ContainerLab:
     def private_folders(self) -> tuple[Path, ...]:
         """Where the host's kernel parameters are noted while a lab is up."""
         return (REMEMBERED,)
-
-    def _usable(self) -> None:
-        """Refuse where the engine cannot be driven at all."""
-        commands = _COMMANDS | _ENGINE_COMMANDS[self._engine.name]
-        missing = {command: package for command, package in commands.items() if not self._host.has(command)}
-        if self._engine.name == "podman" and not self._host.existing(_NETAVARK):
-            missing["netavark"] = "netavark"
-        found = []
-        if missing:
-            found.append(
-                Objection(
-                    f"missing here: {', '.join(missing)}",
-                    f"Run `apt-get install {' '.join(missing.values())}` as root.",
-                )
-            )
-        if not self._host.is_root():
-            found.append(
-                Objection("kprov does not run as root, which node containers need", "Run it as root, or with sudo.")
-            )
-        if not found and (why := self._engine.unusable()):
-            found.append(
-                Objection(f"{self._engine.name} does not work here: {why}", f"Mend {self._engine.name}: see `info`.")
-            )
-        _refuse(tuple(found), f"{self._engine.name} cannot make nodes on this host")
 
     def _look(self, lab: LabRequest) -> Seen:
         return Seen(
@@ -201,7 +182,7 @@ class ContainerLab:
         return [network.name for network in self._engine.networks() if network.cluster == cluster]
 
     def _ensure(self, lab: LabRequest, network: str, machine: MachineRequest, container: Container | None) -> bool:
-        """Have one machine running and answering SSH; return whether it had to be made or started."""
+        """Have one machine running, with the SSH key admitted; return whether it had to be made or started."""
         name = _container_name(lab.name, machine.name)
         if container is not None and container.state == "unborn":
             self._engine.remove([name])
@@ -218,14 +199,28 @@ class ContainerLab:
                 why=admitted.why,
                 remedy=_see(self._engine, name),
             )
-        if not until(lambda: self._host.ssh_answers(machine.address, _GREETING_S), _BOOT_S):
-            raise CheckFailed(
-                f"the machine does not answer SSH within {_BOOT_S} s",
-                where=machine.name,
-                why=f"nothing greets at {machine.address} port 22",
-                remedy=_see(self._engine, name),
-            )
         return container is None or container.state != "running"
+
+    def _await_ssh(self, lab: LabRequest, emit: Emit) -> None:
+        """Wait until every machine greets, in the main thread, so that an interruption is heeded at once."""
+        waiting = {machine.name: machine.address for machine in lab.machines}
+
+        def all_answer() -> bool:
+            for name, address in list(waiting.items()):
+                if self._host.ssh_answers(address, _GREETING_S):
+                    del waiting[name]
+                    done = len(lab.machines) - len(waiting)
+                    emit(Progress(_PHASE, "answers SSH", host=name, done=done, total=len(lab.machines)))
+            return not waiting
+
+        if not until(all_answer, self._patience.boot_s):
+            name, address = next(iter(waiting.items()))
+            raise CheckFailed(
+                f"no answer over SSH within {self._patience.boot_s:.0f} s",
+                where=", ".join(waiting),
+                why=f"nothing greets at {address} port 22",
+                remedy=_see(self._engine, _container_name(lab.name, name)),
+            )
 
     def _create(self, lab: LabRequest, network: str, machine: MachineRequest, name: str) -> None:
         try:
@@ -244,7 +239,7 @@ class ContainerLab:
             )
         except CheckFailed:
             # A podman that outlived a killed kprov may be making it.
-            if name in self._engine.names() and until(lambda: self._runs(lab.name, name), SETTLE_S):
+            if name in self._engine.names() and until(lambda: self._runs(lab.name, name), self._patience.settle_s):
                 return
             self._engine.remove([name])
             raise
@@ -255,15 +250,6 @@ class ContainerLab:
     def _host_keys(self, container: Container) -> tuple[str, ...]:
         shown = self._engine.execute(container.name, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])
         return (" ".join(shown.out.split()[:2]),) if shown.code == 0 and shown.out.strip() else ()
-
-
-def _refuse(found: tuple[Objection, ...], what: str) -> None:
-    if found:
-        raise InputError(
-            what,
-            why="; ".join(objection.why for objection in found),
-            remedy=" ".join(dict.fromkeys(objection.remedy for objection in found)),
-        )
 
 
 def _tell_extra(lab: LabRequest, existing: Mapping[str, Container], emit: Emit) -> None:

@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from kprov.lab.engine import Engine
     from kprov.lab.host import Host
 
-SETTLE_S = 15
-"""How long a podman that outlived a killed kprov may take to end what it was doing."""
 _POLL_S = 0.2
 
 
-def sweep(engine: Engine, host: Host, cluster: str, emit: Emit) -> int:
+def sweep(engine: Engine, host: Host, cluster: str, emit: Emit, settle_s: float) -> int:
     """Remove everything of a lab but the node image; return how many containers it had.
 
-    The network goes last: it is the record of which routes to remove. All is tried again while it fails, because a
-    podman that outlived a killed kprov may still be making what this removes.
+    The network goes last: it is the record of which routes to remove. All is tried again for ``settle_s`` seconds while
+    it fails, because a podman that outlived a killed kprov may still be making what this removes.
 
     Raises:
         CheckFailed: the engine keeps failing.
@@ -46,7 +44,7 @@ def sweep(engine: Engine, host: Host, cluster: str, emit: Emit) -> int:
             return False
         return not engine.containers(cluster)
 
-    if not until(done, SETTLE_S):
+    if not until(done, settle_s):
         raise (
             failed[-1]
             if failed
