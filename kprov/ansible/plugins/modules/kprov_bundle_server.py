@@ -47,8 +47,8 @@ def playbook_pid():
     pid, found = os.getppid(), os.getppid()
     while pid > 1:
         with open("/proc/%d/cmdline" % pid, "rb") as handle:
-            command = handle.read()
-        if b"ansible-playbook" in command:
+            words = handle.read().split(b"\0")
+        if any(os.path.basename(word) == b"ansible-playbook" for word in words):
             found = pid
         with open("/proc/%d/stat" % pid, encoding="utf-8") as handle:
             pid = int(handle.read().rpartition(")")[2].split()[1])
