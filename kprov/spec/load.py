@@ -112,7 +112,8 @@ def _in_file(flaw: Flaw, nodes: Nodes) -> Flaw:
 
 
 def _depends(flaw: Flaw, faulty: Iterable[Loc]) -> bool:
-    return any(touches(needed, loc) for loc in faulty for needed in (flaw.loc, *flaw.needs))
+    """Whether the flaw is in a faulty value, or was concluded from one."""
+    return any(flaw.loc[: len(loc)] == loc or any(touches(needed, loc) for needed in flaw.needs) for loc in faulty)
 
 
 def _problems(flaws: Iterable[Flaw], tree: Tree) -> Iterator[Problem]:

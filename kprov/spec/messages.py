@@ -127,7 +127,7 @@ def _help(loc: Loc) -> str:
 
 
 def _shown(value: object, text: str | None) -> str:
-    """The value as the user wrote it, never more than a short line of it."""
+    """The value as the user wrote it, never more than a short line of it, and never a secret."""
     match value:
         case None:
             return "nothing"
@@ -136,4 +136,6 @@ def _shown(value: object, text: str | None) -> str:
         case dict():
             return "a mapping"
     shown = " ".join((value if isinstance(value, str) else text or str(value)).split())
+    if "PRIVATE KEY" in shown:
+        return "this text"
     return f"{shown[:57]}..." if len(shown) > 60 else shown or '""'

@@ -138,7 +138,7 @@ def _matching(pattern: str, wrong: str, right: str) -> BeforeValidator:
 
 def _path(value: object) -> object:
     if isinstance(value, str) and "PRIVATE KEY" in value:
-        raise refuse("holds a key itself", "Write the path of the key's file, and make a new key: this one was shown.")
+        raise refuse("holds a key itself", "Write the path of the key's file; a key is not kept in a cluster file.")
     return value
 
 

@@ -38,7 +38,8 @@ def overlaps(spec: ClusterSpec) -> Iterator[Flaw]:
                 at: Loc = ("nodes", name, "address")
                 wrong = f"{network} holds {node.address}, the address of {name}"
                 yield Flaw(loc, wrong, right, at, (at,))
-        if spec.endpoint.address and as_address(spec.endpoint.address) in network:
+        endpoint = as_address(spec.endpoint.address or "")
+        if endpoint and endpoint in network:
             at = ("endpoint", "address")
             yield Flaw(loc, f"{network} holds {spec.endpoint.address}, the endpoint", right, at, (at,))
 
