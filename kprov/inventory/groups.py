@@ -1,4 +1,4 @@
-"""Which host is in which group: kubespray's names, the current ones and those before its version 2.14."""
+"""Which host is in which group: kubespray's names, the current ones and those before its version 2.16."""
 
 from __future__ import annotations
 
