@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.bundle.archive import Image, write_archive, write_layer
-from kprov.bundle.packages.layers import origin_of
+from kprov.bundle.packages.layers import NETWORK_TOOLS, origin_of
 from kprov.bundle.store import Origin
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ class Content:
 def node_images(programs: Mapping[str, Part], layers: Part, pause: Part, coredns: Part | None) -> tuple[Content, ...]:
     """What every node runs; without CoreDNS where that could not be built."""
     probe = Origin("1", origin_of(layers.origin, "busybox-static"))
+    tools = origin_of(layers.origin, *NETWORK_TOOLS)
     contents = [
         Content(_PAUSE, None, pause.file("pause"), "/pause", pause.origin),
-        _kubernetes("kube-proxy", programs, layers.file("network.tar")),
+        _kubernetes("kube-proxy", programs, layers.file("network.tar"), tools),
         Content(PROBE, layers.file("probe.tar"), None, "/bin/sh", probe),
     ]
     if coredns:
@@ -70,11 +71,16 @@ def control_plane_images(programs: Mapping[str, Part], layers: Part) -> tuple[Co
     """What control planes run beside that."""
     etcd = Origin(layers.origin.version, origin_of(layers.origin, "etcd-server", "etcd-client"))
     return (
-        _kubernetes("kube-apiserver", programs, None),
-        _kubernetes("kube-controller-manager", programs, None),
-        _kubernetes("kube-scheduler", programs, None),
+        _kubernetes("kube-apiserver", programs),
+        _kubernetes("kube-controller-manager", programs),
+        _kubernetes("kube-scheduler", programs),
         Content(_ETCD, layers.file("etcd.tar"), None, "/usr/bin/etcd", etcd),
     )
+
+
+def source_of(contents: Sequence[Content]) -> str:
+    """Where everything in an archive comes from, each source named once."""
+    return ", ".join(dict.fromkeys(part for content in contents for part in content.origin.source.split(", ")))
 
 
 def build_archive(store: Store, contents: Sequence[Content], architecture: str, scratch: Path, target: Path) -> None:
@@ -90,8 +96,9 @@ def build_archive(store: Store, contents: Sequence[Content], architecture: str, 
     write_archive(target, images, architecture)
 
 
-def _kubernetes(name: str, programs: Mapping[str, Part], layer: StoredFile | None) -> Content:
+def _kubernetes(name: str, programs: Mapping[str, Part], layer: StoredFile | None = None, tools: str = "") -> Content:
     """The image of a Kubernetes program; kubeadm's manifests call it by its name, so it lies on PATH."""
     part = programs[name]
     reference = f"{_REPOSITORY}/{name}:v{part.origin.version}"
-    return Content(reference, layer, part.file(name), f"/usr/local/bin/{name}", part.origin)
+    origin = Origin(part.origin.version, ", ".join(filter(None, (part.origin.source, tools))))
+    return Content(reference, layer, part.file(name), f"/usr/local/bin/{name}", origin)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kprov.bundle.packages.apt import Deb, PrivateApt
 
 # What kube-proxy calls.
-_NETWORK_TOOLS = ("conntrack", "ipset", "iptables", "kmod")
+NETWORK_TOOLS = ("conntrack", "ipset", "iptables", "kmod")
 _NETWORK_FOLDERS = ("bin/", "etc/", "lib/", "lib64/", "sbin/", "usr/lib/", "usr/sbin/")
 _NEVER = ("etc/init.d/", "etc/modprobe.d/", "lib/systemd/", "lib/udev/", "usr/lib/modules-load.d/")
 _IPTABLES = ("iptables", "iptables-restore", "iptables-save", "ip6tables", "ip6tables-restore", "ip6tables-save")
@@ -39,7 +39,7 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
         CheckFailed: a package lacks what is expected in it.
     """
     apt.update()
-    network = apt.closure(_NETWORK_TOOLS)
+    network = apt.closure(NETWORK_TOOLS)
     known = {deb.name: deb for deb in (*network, *apt.closure(("busybox-static", "etcd-client", "etcd-server")))}
     libc, etcd, busybox = known["libc6"], (known["etcd-client"], known["etcd-server"]), known["busybox-static"]
     apt.download(tuple(dict.fromkeys((*network, libc, *etcd, busybox))))
@@ -61,7 +61,7 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
     applets = {f"bin/{applet}": "busybox" for applet in _APPLETS}
     _write(target / "probe.tar", (busybox,), lambda name: name == "bin/busybox", applets, ("bin/busybox",))
 
-    named = (*etcd, busybox, *(deb for deb in network if deb.name in _NETWORK_TOOLS))
+    named = (*etcd, busybox, *(deb for deb in network if deb.name in NETWORK_TOOLS))
     return Origin(etcd[1].version, ", ".join(f"debian:{deb.name}={deb.version}" for deb in named))
 
 

@@ -141,7 +141,7 @@ class _Build:
         def build(target: Path, _log: Path) -> Origin:
             with self._store.scratch(name) as scratch:
                 images.build_archive(self._store, contents, self._architecture, scratch, target / f"{name}.tar")
-            return Origin(self._kubernetes, "; ".join(dict.fromkeys(content.origin.source for content in contents)))
+            return Origin(self._kubernetes, images.source_of(contents))
 
         recipe = {content.reference: content.recipe for content in contents}
         part = self._part(f"{name}-{self._kubernetes}", f"assembling {name}", build, recipe)
