@@ -1,0 +1,127 @@
+"""The probe: what its commands do in a real shell, and what the API server's answers about it mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kprov.verify.manifests import objects
+from kprov.verify.probe import ProbePod, ask_pods, create, probe_pods, reached, service_address, stale
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A kubectl whose pods are this machine: 'exec NAME -- sh -c …' runs here, with NODE set as in the pod.
+KUBECTL = """#!/bin/sh
+while [ "$1" != exec ]; do shift; done
+pod=$2; shift 3
+[ "$pod" = probe-gone ] && echo 'Error from server (NotFound): pods "probe-gone" not found' >&2 && exit 1
+NODE=$pod exec "$@"
+"""
+WGET = """#!/bin/sh
+for url; do :; done
+case $url in
+  *10.244.0.1:*) echo m1;;
+  *10.96.7.7*) echo "w1";;
+  *) echo 'wget: download timed out' >&2; exit 1;;
+esac
+"""
+NSLOOKUP = """#!/bin/sh
+printf 'Server: 10.96.0.10\\n\\nName: %s\\nAddress: 10.96.7.7\\n' "$2"
+"""
+
+
+def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: Path) -> None:
+    for name, text in {"kubectl": KUBECTL, "wget": WGET, "nslookup": NSLOOKUP, "sleep": "#!/bin/sh\n"}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    pods = [
+        ProbePod("probe-a", "m1", "10.244.0.1", running=True),
+        ProbePod("probe-b", "w1", "10.244.1.1", running=True),
+        ProbePod("probe-gone", "w2", "10.244.2.1", running=True),
+    ]
+    command = ask_pods("ns", pods, "10.96.7.7", ["kubernetes.default.svc.cluster.local"])
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, env=environment)
+    found = reached(ran.stdout)
+    assert found["probe-gone"] == {}
+    for pod in ("probe-a", "probe-b"):
+        assert {target: reach.ok for target, reach in found[pod].items()} == {
+            "pod/m1": True,
+            "pod/w1": False,
+            "pod/w2": False,
+            "service": True,
+            "dns/kubernetes.default.svc.cluster.local": True,
+        }
+        assert found[pod]["pod/m1"].text == "m1"
+        assert found[pod]["pod/w1"].text == "wget: download timed out"
+        assert "10.96.7.7" in found[pod]["dns/kubernetes.default.svc.cluster.local"].text.split()
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()], "nothing is left on the control plane"
+
+
+def test_pods_are_told_with_their_node_and_what_they_wait_for() -> None:
+    waiting = {
+        "name": "probe",
+        "state": {"waiting": {"reason": "ErrImageNeverPull", "message": "Container image is not present"}},
+    }
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["w2"]}]}]}}}  # fmt: skip
+    text = json.dumps({"items": [
+        {"metadata": {"name": "a"}, "spec": {"nodeName": "m1"},
+         "status": {"phase": "Running", "podIP": "10.244.0.9", "containerStatuses": [{"state": {"running": {}}}]}},
+        {"metadata": {"name": "b"}, "spec": {"nodeName": "w1"},
+         "status": {"phase": "Pending", "containerStatuses": [waiting]}},
+        {"metadata": {"name": "c"}, "spec": {"affinity": affinity},
+         "status": {"phase": "Pending", "conditions": [
+             {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]}},
+        {"metadata": {"name": "d"}, "spec": {"nodeName": "w3"}, "status": {"phase": "Pending"}},
+    ]})  # fmt: skip
+    m1, w1, w2, w3 = probe_pods(text)
+    assert m1 == ProbePod("a", "m1", "10.244.0.9", running=True)
+    assert (w1.running, w1.hopeless, w1.why) == (False, True, "ErrImageNeverPull Container image is not present")
+    assert (w2.node, w2.why, w2.hopeless) == ("w2", "0/3 nodes are available", False)
+    assert (w3.running, w3.why) == (False, "Pending")
+
+
+def test_a_service_without_an_address_has_none() -> None:
+    assert service_address('{"spec": {"clusterIP": "10.96.7.7"}}') == "10.96.7.7"
+    assert service_address("{}") == ""
+
+
+def test_namespaces_of_dead_runs_are_stale_and_those_of_living_ones_are_not() -> None:
+    def namespace(name: str, owner: str, made: str, **more: str) -> dict[str, object]:
+        return {"metadata": {"name": name, "labels": {"kprov.io/verify": owner}, "creationTimestamp": made, **more}}
+
+    now, fresh, old = datetime(2026, 1, 2, 12, 0, tzinfo=UTC), "2026-01-02T11:59:00Z", "2026-01-02T11:00:00Z"
+    text = json.dumps({"items": [
+        namespace("dead", "aaaa-7", fresh),
+        namespace("alive", "aaaa-8", fresh),
+        namespace("another-controllers", "bbbb-7", fresh),
+        namespace("another-controllers-old", "bbbb-7", old),
+        namespace("going-already", "aaaa-7", old, deletionTimestamp=fresh),
+        namespace("odd", "aaaa", fresh),
+    ]})  # fmt: skip
+    assert stale(text, now, "aaaa", lambda pid: pid == 8) == ("dead", "another-controllers-old")
+
+
+def test_the_probe_runs_on_tainted_nodes_and_is_never_pulled() -> None:
+    daemon_set = objects("ns", "me")["/apis/apps/v1/namespaces/ns/daemonsets"]
+    pod = daemon_set["spec"]["template"]["spec"]  # type: ignore[index]
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert pod["containers"][0]["imagePullPolicy"] == "Never"
+
+
+def test_the_objects_survive_the_shell(tmp_path: Path) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\ncat; echo\n")
+    kubectl.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    made = [
+        json.loads(subprocess.run(["sh", "-c", command], capture_output=True, check=True, env=environment).stdout)
+        for command in create("ns").values()
+    ]
+    assert [each["kind"] for each in made] == ["Namespace", "DaemonSet", "Service"]
+    assert made[0]["metadata"]["labels"]["kprov.io/verify"].endswith(f"-{os.getpid()}")
