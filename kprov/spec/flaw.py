@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Loc: TypeAlias = tuple[str | int, ...]
 """The keys and list indices that lead to a value: ``("nodes", "w1", "roles", 0)``."""
@@ -43,15 +43,30 @@ def dotted(loc: Loc) -> str:
     return text.removeprefix(".")
 
 
-def touches(needed: Loc, faulty: Loc) -> bool:
-    """Whether a faulty value is, holds, or is a part of what is needed.
+class Faulty:
+    """The faulty values of a file, and whether a flaw was concluded from one of them.
 
-    >>> touches(("nodes", ANY, "roles"), ("nodes", "w1", "roles", 0))
+    >>> faulty = Faulty([("nodes", "w1", "roles", 0)])
+    >>> faulty.spoils(Flaw(("nodes",), "no control plane", "", needs=(("nodes", ANY, "roles"),)))
     True
-    >>> touches(("nodes", ANY, "roles"), ("nodes",)), touches(("nodes", ANY, "roles"), ("nodes", "w1", "labels"))
-    (True, False)
+    >>> faulty.spoils(Flaw(("nodes", "w2", "address"), "", "", needs=(("nodes", "w1", "address"),)))
+    False
     """
-    return all(a in (b, ANY) for a, b in zip(needed, faulty, strict=False))
+
+    def __init__(self, locs: Iterable[Loc]) -> None:
+        self._exact = frozenset(locs)
+        self._wild = self._exact | {(loc[0], ANY, *loc[2:]) for loc in self._exact if len(loc) > 1}
+        self._around = frozenset(part for loc in self._wild for part in _prefixes(loc))
+
+    def spoils(self, flaw: Flaw) -> bool:
+        """Whether the flaw is in a faulty value, or what it needs is, holds or is part of one."""
+        return any(part in self._exact for part in _prefixes(flaw.loc)) or any(
+            needed in self._around or any(part in self._wild for part in _prefixes(needed)) for needed in flaw.needs
+        )
+
+
+def _prefixes(loc: Loc) -> Iterator[Loc]:
+    return (loc[:length] for length in range(1, len(loc) + 1))
 
 
 def leaves(data: Value, loc: Loc = ()) -> Iterator[tuple[Loc, Value]]:

@@ -18,7 +18,7 @@ from kprov.spec import rules
 from kprov.spec.draft import draft
 from kprov.spec.expand import Nodes, expand_nodes
 from kprov.spec.files import read_text
-from kprov.spec.flaw import Flaw, Loc, dotted, leaves, touches
+from kprov.spec.flaw import Faulty, Flaw, Loc, dotted, leaves
 from kprov.spec.messages import explain, suggested
 from kprov.spec.model import ClusterSpec
 from kprov.spec.paths import ClusterPaths
@@ -89,14 +89,15 @@ def _validate(data: Mapping[str, Value], tree: Tree, nodes: Nodes) -> tuple[Clus
     except ValidationError as error:
         errors = _without_echoes(error.errors(include_url=False))
     flaws = [_in_file(explain(error, lambda loc: tree.texts.get(nodes.in_file(loc))), nodes) for error in errors]
-    unknown = [nodes.in_file(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    unknown = {nodes.in_file(error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
     meant = [loc for loc in map(suggested, unknown) if loc and loc not in tree.lines]
-    faulty = [flaw.loc for flaw in flaws if flaw.loc not in unknown] + meant + nodes.faulty
+    told = {*meant, *nodes.faulty}
+    faulty = Faulty({flaw.loc for flaw in flaws} - unknown | told)
     # A misspelt or misfitting key has been reported as such: that the right one is missing goes without saying.
-    flaws = [flaw for flaw in flaws if flaw.loc not in {*meant, *nodes.faulty}]
+    flaws = [flaw for flaw in flaws if flaw.loc not in told]
     whole = spec or draft(data, [error["loc"] for error in errors])
     found = [_in_file(flaw, nodes) for flaw in rules.check(whole)] if whole else []
-    return spec, flaws + [flaw for flaw in found if not _depends(flaw, faulty)]
+    return spec, flaws + [flaw for flaw in found if not faulty.spoils(flaw)]
 
 
 def _without_echoes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -109,11 +110,6 @@ def _in_file(flaw: Flaw, nodes: Nodes) -> Flaw:
     """The flaw with the locations that the file has."""
     see = nodes.in_file(flaw.see) if flaw.see else None
     return Flaw(nodes.in_file(flaw.loc), flaw.wrong, flaw.right, see, tuple(map(nodes.in_file, flaw.needs)))
-
-
-def _depends(flaw: Flaw, faulty: Iterable[Loc]) -> bool:
-    """Whether the flaw is in a faulty value, or was concluded from one."""
-    return any(flaw.loc[: len(loc)] == loc or any(touches(needed, loc) for needed in flaw.needs) for loc in faulty)
 
 
 def _problems(flaws: Iterable[Flaw], tree: Tree) -> Iterator[Problem]:

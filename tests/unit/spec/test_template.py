@@ -19,7 +19,7 @@ def spec_of(wish: Wish):
 
 @pytest.mark.parametrize("provider", get_args(Provider))
 @pytest.mark.parametrize("control_planes", [1, 3, 5, 7])
-@pytest.mark.parametrize("workers", [0, 1, 2, 6, 20, 50])
+@pytest.mark.parametrize("workers", [0, 1, 6, 50])
 def test_every_size_and_provider_loads(provider, control_planes, workers) -> None:
     spec = spec_of(Wish("lab", control_planes, workers, provider))
     assert len(spec.control_planes) == len(spec.etcd_members) == control_planes
