@@ -102,6 +102,9 @@ def import_(settings: Settings, source: Path, to: Path | None, force: bool) -> N
         for notice in imported.notices:
             emit(notice)
         _tell_unknown_version(loaded, emit)
+        if not is_shown and path.absolute().parent == source.absolute().parent:
+            text = f"{path} lies beside {source.name}, whose variables Ansible would go on reading"
+            emit(Notice("warning", text, "Move one of them into a folder of its own."))
     if is_shown:
         click.echo(imported.text, nl=False)
         return

@@ -16,7 +16,7 @@ from kprov.spec.load import loads
 from kprov.spec.model import ClusterSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from kprov.events import Notice
@@ -65,7 +65,7 @@ def from_listing(found: Listing) -> Imported:
     ordered = {name: document[name] for name in ClusterSpec.model_fields if name in document}
     text = f"# Imported from {found.file.name} by kprov inventory import.\n{to_yaml(cast('Value', ordered))}"
     _check(text, found)
-    notices = [*_notices(found, tuple(roles)), *told.notices]
+    notices = [*_notices(found, roles), *told.notices]
     return Imported(text, tuple(sorted(notices, key=lambda notice: notice.level != "warning")))
 
 
@@ -82,7 +82,7 @@ def _nodes(found: Listing, roles: Mapping[str, Sequence[str]]) -> dict[str, JSON
     return nodes
 
 
-def _notices(found: Listing, nodes: Sequence[str]) -> list[Notice]:
+def _notices(found: Listing, nodes: Collection[str]) -> list[Notice]:
     jump = members.hosts_of(found, members.BASTION)
     of_hosts = [notice for host in nodes for notice in foreign_host.notices(host, found.variables[host])]
     return [

@@ -37,8 +37,11 @@ def roles(listing: Listing) -> dict[str, tuple[str, ...]]:
         "etcd": hosts_of(listing, ETCD) or control_planes,
         "worker": hosts_of(listing, WORKER),
     }
-    nodes = dict.fromkeys(host for hosts in members.values() for host in hosts)
-    return {node: tuple(role for role, hosts in members.items() if node in hosts) for node in nodes}
+    found: dict[str, tuple[str, ...]] = {}
+    for role, hosts in members.items():
+        for host in hosts:
+            found[host] = (*found.get(host, ()), role)
+    return found
 
 
 def problems(listing: Listing, found: Mapping[str, Sequence[str]]) -> list[Problem]:

@@ -48,15 +48,15 @@ def notices(variables: Mapping[str, HostVars]) -> list[Notice]:
     >>> [notice.text for notice in notices({"m1": {"etcd_member_name": "e1", "helm": 1}, "w1": {"helm": 1}})]
     ['not taken over, all hosts: helm', 'not taken over, m1: etcd_member_name']
     """
-    holders: dict[str, tuple[str, ...]] = {}
+    holders: dict[str, list[str]] = {}
     for host, values in variables.items():
         for name in sorted(values):
             if name not in _READ and values[name] not in _AS_KPROV_DOES.get(name, ()):
-                holders[name] = (*holders.get(name, ()), host)
+                holders.setdefault(name, []).append(host)
     passwords = sorted(holders.keys() & _PASSWORDS)
     names_by_hosts: dict[tuple[str, ...], list[str]] = {}
     for name in sorted(holders.keys() - _PASSWORDS):
-        names_by_hosts.setdefault(holders[name], []).append(name)
+        names_by_hosts.setdefault(tuple(holders[name]), []).append(name)
     told = [_notice(hosts, names, len(variables)) for hosts, names in names_by_hosts.items()]
     if passwords:
         text = f"passwords are not taken over: {', '.join(passwords)}"

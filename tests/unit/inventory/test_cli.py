@@ -141,3 +141,8 @@ def test_import_says_at_once_if_up_will_refuse_the_version(
     answer = json.dumps({**LISTED, "_meta": {"hostvars": {"m1": variables}}})
     monkeypatch.setattr(listing, "_ansible_inventory", lambda _: answer)
     assert "no rules for Kubernetes 1.19.16" in run("import", foreign, "--to", tmp_path / "c.yaml").stderr
+
+
+def test_import_warns_where_old_and_new_variables_would_lie_together(foreign: Path) -> None:
+    target = foreign.with_name("cluster.yaml")
+    assert f"{target} lies beside hosts.ini" in run("import", foreign, "--to", target).stderr
