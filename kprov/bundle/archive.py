@@ -1,7 +1,8 @@
 """Container images written as one OCI archive: tars and JSON, the same bytes for the same content, no engine needed.
 
-The archive is an OCI image layout with a ``manifest.json`` beside it, so that containerd, podman and Docker load it.
-Layers are not compressed: on a fast network unpacking costs more than it saves.
+The archive is an OCI image layout. Layers are compressed with zstd, once: measured on the images of Kubernetes 1.20,
+containerd 1.6 imports them with three quarters of the CPU time that plain tars take (gzip: the same as plain), and a
+quarter of the bytes travels.
 """
 
 from __future__ import annotations
@@ -24,11 +25,19 @@ _EPOCH = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer: ``tar`` as it is unpacked, ``blob`` the same compressed with zstd."""
+
+    tar: Path
+    blob: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its full reference, its layers (uncompressed tars, lowest first), its entrypoint, its labels."""
+    """An image: its full reference, its layers (lowest first), its entrypoint, its labels."""
 
     reference: str
-    layers: tuple[Path, ...]
+    layers: tuple[Layer, ...]
     entrypoint: tuple[str, ...]
     labels: Mapping[str, str]
 
@@ -64,14 +73,12 @@ def write_layer(target: Path, programs: Mapping[str, Path]) -> None:
 
 def write_archive(target: Path, images: Sequence[Image], architecture: str) -> None:
     """Write the images into one archive; a layer that several share is stored once."""
-    layers = {path: _Blob(sha256_of(path), path.stat().st_size, path) for image in images for path in image.layers}
+    layers = {layer: _layer_blob(layer) for image in images for layer in image.layers}
     blobs = {blob.sha256: blob for blob in layers.values()}
     index: list[dict[str, object]] = []
-    docker: list[dict[str, object]] = []
     for image in images:
-        own = [layers[path] for path in image.layers]
-        config = _json_blob(_config(image, own, architecture))
-        manifest = _json_blob(_manifest(config, own))
+        config = _json_blob(_config(image, architecture))
+        manifest = _json_blob(_manifest(config, [layers[layer] for layer in image.layers]))
         blobs |= {config.sha256: config, manifest.sha256: manifest}
         index.append(
             manifest.descriptor("application/vnd.oci.image.manifest.v1+json")
@@ -83,28 +90,20 @@ def write_archive(target: Path, images: Sequence[Image], architecture: str) -> N
                 },
             }
         )
-        docker.append(
-            {
-                "Config": f"blobs/sha256/{config.sha256}",
-                "RepoTags": [image.reference],
-                "Layers": [f"blobs/sha256/{blob.sha256}" for blob in own],
-            }
-        )
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
         _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         _add(tar, "index.json", _json({"schemaVersion": 2, "manifests": index}))
-        _add(tar, "manifest.json", _json(docker))
         for sha256, blob in sorted(blobs.items()):
             _add(tar, f"blobs/sha256/{sha256}", blob.content)
 
 
-def _config(image: Image, layers: Sequence[_Blob], architecture: str) -> dict[str, object]:
+def _config(image: Image, architecture: str) -> dict[str, object]:
     return {
         "architecture": architecture,
         "os": "linux",
         "created": _EPOCH,
         "config": {"Env": [_PATH], "Entrypoint": list(image.entrypoint), "Labels": dict(sorted(image.labels.items()))},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{blob.sha256}" for blob in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256_of(layer.tar)}" for layer in image.layers]},
     }
 
 
@@ -113,8 +112,12 @@ def _manifest(config: _Blob, layers: Sequence[_Blob]) -> dict[str, object]:
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": config.descriptor("application/vnd.oci.image.config.v1+json"),
-        "layers": [blob.descriptor("application/vnd.oci.image.layer.v1.tar") for blob in layers],
+        "layers": [blob.descriptor("application/vnd.oci.image.layer.v1.tar+zstd") for blob in layers],
     }
+
+
+def _layer_blob(layer: Layer) -> _Blob:
+    return _Blob(sha256_of(layer.blob), layer.blob.stat().st_size, layer.blob)
 
 
 def _json(data: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -56,16 +57,23 @@ def output(bundle: Bundle, name: str, *arguments: str) -> str:
 def images(bundle: Bundle, name: str) -> dict[str, list[str]]:
     """The references in an archive, each with the paths of all files in its layers."""
     artifact = next(artifact for artifact in bundle.lock.artifacts if artifact.name == name)
-    found = {}
     with tarfile.open(bundle.path(artifact)) as archive:
-        for entry in json.load(archive.extractfile("manifest.json")):
-            found[entry["RepoTags"][0]] = [path for layer in entry["Layers"] for path in names(archive, layer)]
-    return found
+
+        def blob(digest: str) -> bytes:
+            return archive.extractfile(f"blobs/{digest.replace(':', '/')}").read()
+
+        return {
+            entry["annotations"]["io.containerd.image.name"]: [
+                path for layer in json.loads(blob(entry["digest"]))["layers"] for path in names(blob(layer["digest"]))
+            ]
+            for entry in json.load(archive.extractfile("index.json"))["manifests"]
+        }
 
 
-def names(archive: tarfile.TarFile, layer: str) -> list[str]:
-    with tarfile.open(fileobj=archive.extractfile(layer)) as tar:
-        return tar.getnames()
+def names(layer: bytes) -> list[str]:
+    tar = subprocess.run(["zstd", "-d"], input=layer, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(tar)) as unpacked:
+        return unpacked.getnames()
 
 
 def test_every_artifact_is_what_the_lock_says(bundle: Bundle) -> None:

@@ -44,6 +44,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(f"{GO_BIN}/go", "golang-1.19-go"),
     Tool(f"{REFLECT2}/reflect2.go", "golang-github-modern-go-reflect2-dev"),
     Tool("/usr/include/stdio.h", "libc6-dev"),
+    Tool("zstd", "zstd"),
 )
 
 

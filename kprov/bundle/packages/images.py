@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kprov.bundle.archive import Image, write_archive, write_layer
+from kprov.bundle.archive import Image, Layer, write_archive, write_layer
 from kprov.bundle.packages.layers import NETWORK_TOOLS, origin_of
 from kprov.bundle.store import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from kprov.bundle.store import Part, Store, StoredFile
@@ -55,7 +55,7 @@ class Content:
 
 def node_images(programs: Mapping[str, Part], layers: Part, pause: Part, coredns: Part | None) -> tuple[Content, ...]:
     """What every node runs; without CoreDNS where that could not be built."""
-    probe = Origin("1", origin_of(layers.origin, "busybox-static"))
+    probe = Origin("1", origin_of(layers.origin, "busybox"))
     tools = origin_of(layers.origin, *NETWORK_TOOLS)
     contents = [
         Content(_PAUSE, None, pause.file("pause"), "/pause", pause.origin),
@@ -83,17 +83,23 @@ def source_of(contents: Sequence[Content]) -> str:
     return ", ".join(dict.fromkeys(part for content in contents for part in content.origin.source.split(", ")))
 
 
-def build_archive(store: Store, contents: Sequence[Content], architecture: str, scratch: Path, target: Path) -> None:
-    """Write the images as one archive; ``scratch`` takes the layers of the programs meanwhile."""
-    images = []
-    for content in contents:
-        layers = [store.path(content.layer)] if content.layer else []
-        if content.program:
-            program = store.path(content.program)
-            layers.append(scratch / f"{program.name}.tar")
-            write_layer(layers[-1], {content.command.lstrip("/"): program})
-        images.append(Image(content.reference, tuple(layers), (content.command,), content.labels))
-    write_archive(target, images, architecture)
+def build_archive(
+    store: Store, contents: Sequence[Content], architecture: str, compress: Callable[[Path, Path], None], target: Path
+) -> None:
+    """Write the images as one archive; ``compress`` writes its first argument, compressed with zstd, to its second."""
+    with store.scratch(target.stem) as scratch:
+        images = []
+        for content in contents:
+            tars = [store.path(content.layer)] if content.layer else []
+            if content.program:
+                program = store.path(content.program)
+                tars.append(scratch / f"{program.name}.tar")
+                write_layer(tars[-1], {content.command.lstrip("/"): program})
+            layers = tuple(Layer(tar, scratch / f"{tar.name}.zst") for tar in tars)
+            for layer in layers:
+                compress(layer.tar, layer.blob)
+            images.append(Image(content.reference, layers, (content.command,), content.labels))
+        write_archive(target, images, architecture)
 
 
 def _kubernetes(name: str, programs: Mapping[str, Part], layer: StoredFile | None = None, tools: str = "") -> Content:

@@ -40,8 +40,8 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
     """
     apt.update()
     network = apt.closure(NETWORK_TOOLS)
-    known = {deb.name: deb for deb in (*network, *apt.closure(("busybox-static", "etcd-client", "etcd-server")))}
-    libc, etcd, busybox = known["libc6"], (known["etcd-client"], known["etcd-server"]), known["busybox-static"]
+    known = {deb.name: deb for deb in (*network, *apt.closure(("busybox", "etcd-client", "etcd-server")))}
+    libc, etcd, busybox = known["libc6"], (known["etcd-client"], known["etcd-server"]), known["busybox"]
     apt.download(tuple(dict.fromkeys((*network, libc, *etcd, busybox))))
 
     libraries = LIBRARIES[architecture]
@@ -49,17 +49,16 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
     wanted = ("usr/sbin/xtables-nft-multi", "usr/sbin/conntrack", "usr/sbin/ipset", "bin/kmod")
     _write(target / "network.tar", network, lambda name: _for_network(name, libraries), links, wanted)
 
-    loader = f"lib/{libraries}/ld-linux-"
-    etcd_needs = (*_ETCD, f"lib/{libraries}/libc.so.6", f"lib/{libraries}/libpthread.so.0")
-    _write(
-        target / "etcd.tar",
-        (libc, *etcd),
-        lambda name: name in etcd_needs or name.startswith((loader, "lib/ld-linux-", "lib64/")),
-        {},
-        _ETCD,
-    )
+    def dynamic(*programs: str) -> Callable[[str], bool]:
+        """Keeps these programs and the parts of libc6 that they are linked to."""
+        folder = f"lib/{libraries}"
+        needed = {*programs, *(f"{folder}/lib{name}" for name in ("c.so.6", "m.so.6", "pthread.so.0", "resolv.so.2"))}
+        return lambda name: name in needed or name.startswith((f"{folder}/ld-linux-", "lib/ld-linux-", "lib64/"))
+
+    _write(target / "etcd.tar", (libc, *etcd), dynamic(*_ETCD), {}, _ETCD)
     applets = {f"bin/{applet}": "busybox" for applet in _APPLETS}
-    _write(target / "probe.tar", (busybox,), lambda name: name == "bin/busybox", applets, ("bin/busybox",))
+    # Not busybox-static: its wget and nslookup load parts of glibc at run time, and crash where there are none.
+    _write(target / "probe.tar", (libc, busybox), dynamic("bin/busybox"), applets, ("bin/busybox",))
 
     named = (*etcd, busybox, *(deb for deb in network if deb.name in NETWORK_TOOLS))
     return Origin(etcd[1].version, ", ".join(f"debian:{deb.name}={deb.version}" for deb in named))

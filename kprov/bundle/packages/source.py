@@ -138,12 +138,18 @@ class _Build:
             return None
 
     def _archive(self, name: str, contents: Sequence[Content], targets: tuple[Target, ...]) -> Artifact:
-        def build(target: Path, _log: Path) -> Origin:
-            with self._store.scratch(name) as scratch:
-                images.build_archive(self._store, contents, self._architecture, scratch, target / f"{name}.tar")
+        def build(target: Path, log: Path) -> Origin:
+            archive = target / f"{name}.tar"
+            images.build_archive(
+                self._store,
+                contents,
+                self._architecture,
+                lambda tar, blob: self._workshop.compress(tar, blob, log),
+                archive,
+            )
             return Origin(self._kubernetes, images.source_of(contents))
 
-        recipe = {content.reference: content.recipe for content in contents}
+        recipe = {"layers": "zstd", **{content.reference: content.recipe for content in contents}}
         part = self._part(f"{name}-{self._kubernetes}", f"assembling {name}", build, recipe)
         references = tuple(content.reference for content in contents)
         return self._artifact(name, "images", part, part.file(f"{name}.tar"), targets, references)

@@ -11,6 +11,7 @@ from kprov.bundle.packages.apt import PrivateApt
 from kprov.bundle.packages.gomodules import GoModules
 from kprov.bundle.packages.kubernetes import Builder
 from kprov.bundle.packages.layers import build_layers
+from kprov.bundle.packages.process import environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,13 @@ class Workshop(Protocol):
             CheckFailed: the build failed.
         """
 
+    def compress(self, source: Path, target: Path, log: Path) -> None:
+        """Write a file compressed with zstd.
+
+        Raises:
+            CheckFailed: it cannot be done.
+        """
+
 
 class DebianWorkshop:
     """Works on Debian 12; ``environment`` is the user's, of which apt and Go get what they need (home, proxies)."""
@@ -110,6 +118,11 @@ class DebianWorkshop:
         origin = modules.build(program, target)
         shutil.rmtree(folder, ignore_errors=True)
         return origin
+
+    def compress(self, source: Path, target: Path, log: Path) -> None:
+        """See Workshop."""
+        command = ["zstd", "-q", "-3", "-o", target, source]
+        run(command, what="cannot compress a layer", log=log, env=environment(self._environment))
 
     def _tree(self, log: Path) -> Tree:
         with self._store.scratch("kubernetes") as scratch:
