@@ -23,6 +23,7 @@ from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from pyinfra.api import Config, FactBase, Inventory, State
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.facts import get_fact
+from pyinfra.connectors.sshuserclient.client import get_ssh_config
 from pyinfra.context import ctx_host, ctx_state
 
 from kprov.preflight.questions import QUESTIONS
@@ -83,9 +84,15 @@ def main() -> None:
     """Ask every machine at once."""
     logging.disable(logging.CRITICAL)  # pyinfra logs what is told in the answers anyway
     order = json.loads(sys.argv[1])
-    data = {"ssh_config_file": order["ssh_config"], "ssh_strict_host_key_checking": "yes", "ssh_look_for_keys": False}
-    config = Config(CONNECT_TIMEOUT=order["connect_timeout_s"])
-    state = State(Inventory((order["hosts"], data)), config)
+    ssh_config = get_ssh_config(order["ssh_config"])
+    shared = {
+        "ssh_config_file": order["ssh_config"],
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_look_for_keys": False,
+        # pyinfra would split the configuration's own value at spaces
+        "ssh_known_hosts_file": ssh_config.lookup("*").get("userknownhostsfile"),
+    }
+    state = State(Inventory((order["hosts"], shared)), Config(CONNECT_TIMEOUT=order["connect_timeout_s"]))
     with ctx_state.use(state):
         jobs = [state.pool.spawn(ask, state, host, order["answer_timeout_s"]) for host in state.inventory]
         for job in gevent.iwait(jobs):

@@ -22,5 +22,5 @@ def test_every_block_of_every_file_is_found(pem: Callable[[int], str]) -> None:
 
 
 def test_a_damaged_certificate_is_an_error_and_not_a_pass() -> None:
-    with pytest.raises(ValueError, match="ertificate|PEM|ASN"):
+    with pytest.raises(ValueError, match="asn1"):
         certificates("file /a.crt\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
