@@ -52,7 +52,7 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
     def dynamic(*programs: str) -> Callable[[str], bool]:
         """Keeps these programs and the parts of libc6 that they are linked to."""
         folder = f"lib/{libraries}"
-        needed = {*programs, *(f"{folder}/lib{name}" for name in ("c.so.6", "m.so.6", "pthread.so.0", "resolv.so.2"))}
+        needed = {*programs, *(f"{folder}/lib{name}" for name in ("c.so.6", "pthread.so.0", "resolv.so.2"))}
         return lambda name: name in needed or name.startswith((f"{folder}/ld-linux-", "lib/ld-linux-", "lib64/"))
 
     _write(target / "etcd.tar", (libc, *etcd), dynamic(*_ETCD), {}, _ETCD)

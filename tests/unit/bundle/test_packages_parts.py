@@ -254,7 +254,7 @@ def test_layers_hold_programs_and_libraries_and_nothing_else(tmp_path: Path) -> 
         },
         "etcd-server": {"usr/bin/etcd": "", "var/lib/etcd/x": ""},
         "etcd-client": {"usr/bin/etcdctl": ""},
-        "busybox-static": {"bin/busybox": ""},
+        "busybox": {"bin/busybox": ""},
     }
     apt = FakeApt({name: make_deb(tmp_path, name, files) for name, files in debs.items()})
     origin = layers.build_layers(apt, "amd64", tmp_path)
@@ -276,7 +276,7 @@ def test_layers_hold_programs_and_libraries_and_nothing_else(tmp_path: Path) -> 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb, of Debian's package dpkg")
 def test_a_package_without_its_program_fails_the_build(tmp_path: Path) -> None:
-    names = ("iptables", "conntrack", "ipset", "kmod", "libc6", "etcd-server", "etcd-client", "busybox-static")
+    names = ("iptables", "conntrack", "ipset", "kmod", "libc6", "etcd-server", "etcd-client", "busybox")
     apt = FakeApt({name: make_deb(tmp_path, name, {"usr/share/doc/x": ""}) for name in names})
     with pytest.raises(CheckFailed, match="usr/sbin/xtables-nft-multi"):
         layers.build_layers(apt, "amd64", tmp_path)

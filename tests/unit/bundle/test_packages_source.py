@@ -43,7 +43,7 @@ class FakeWorkshop:
         for name in ("network.tar", "etcd.tar", "probe.tar"):
             with tarfile.open(target / name, "w") as tar:
                 tar.addfile(tarfile.TarInfo(name))
-        return self._make("layers", Origin("3.4.23", "debian:etcd-server=3.4.23, debian:busybox-static=1.35"))
+        return self._make("layers", Origin("3.4.23", "debian:etcd-server=3.4.23, debian:busybox=1.35"))
 
     def kubernetes(self, program: str, version: str, target: Path, log: Path) -> Origin:
         (target / program).write_bytes(f"{program} {version}".encode())
