@@ -30,6 +30,7 @@ COMMANDS = (
         (
             Entry("init", "kprov.cli.init:init", "Write a commented cluster file to begin with."),
             Entry("spec", "kprov.cli.spec:spec", "Check the cluster file, show it in full, print its schema."),
+            Entry("inventory", "kprov.cli.inventory:inventory", "Render the Ansible inventory, or import one."),
         ),
     ),
     Section(
@@ -37,6 +38,7 @@ COMMANDS = (
         (
             Entry("bundle", "kprov.cli.bundle:bundle", "Gather, list and verify what a cluster is made of."),
             Entry("lab", "kprov.cli.lab:lab", "Make, show and remove the machines of a lab."),
+            Entry("trust", "kprov.cli.trust:trust", "Let every machine know our key, and pin its host key."),
             Entry("preflight", "kprov.cli.preflight:preflight", "Check the machines before anything is changed."),
             Entry("up", "kprov.cli.up:up", "Make the cluster, from bare machines to the proof that it works."),
         ),

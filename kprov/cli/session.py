@@ -9,10 +9,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from kprov.ansible.runner import AnsiblePlaybooks
+from kprov.bundle.lockfile import read
+from kprov.bundle.model import Bundle
 from kprov.bundle.store import default_store
 from kprov.console.sink import open_sink
 from kprov.errors import InputError, Interrupted, KprovError
 from kprov.events import Bus, RunFinished, RunStarted
+from kprov.inventory.variables import Machines
 from kprov.journal.folders import EVENTS, new_run_folder
 from kprov.journal.journal import Journal
 from kprov.lab.providers import provider
@@ -65,6 +68,7 @@ def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Set
     """
     release = resolve(loaded.spec, file=str(loaded.paths.file), line=_line(loaded.origins["kubernetes.version"]))
     machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
+    store = default_store(os.environ)
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(exclusive(loaded.paths))
@@ -80,9 +84,11 @@ def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Set
                 release=release,
                 provider=machines,
                 playbooks=AnsiblePlaybooks(loaded.paths.inventory, run / "ansible.log"),
-                store=default_store(os.environ),
+                store=store,
                 run=run,
                 emit=emit,
+                machines=Machines(shared_kernel=machines is not None and machines.facts()["shared_kernel"]),
+                bundle=Bundle(read(loaded.paths.lock), store, changed=False) if loaded.paths.lock.exists() else None,
             )
         except BaseException as error:
             code = _exit_code(error)

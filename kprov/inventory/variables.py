@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from kprov.inventory.model import Variables
-from kprov.release import kubeadm
+from kprov.release import addons, kubeadm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +66,7 @@ def variables(
         "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
         "control_plane_cluster": spec.cluster,
         "control_plane_endpoint": endpoint,
+        "control_plane_manifests": [_json(manifest) for manifest in addons.manifests(release)],
         "control_plane_nodes": nodes,
         "join_cluster": spec.cluster,
         "join_endpoint": endpoint,

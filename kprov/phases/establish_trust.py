@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.events import Progress
 from kprov.phases.base import Context, Done
-from kprov.phases.machines import targets
+from kprov.phases.machines import key_path, log_in, public_key, targets
+from kprov.ssh import config
 from kprov.ssh.fan_out import fan_out
-from kprov.ssh.keys import ensure_key, public_line
-from kprov.ssh.remote import connect
-from kprov.ssh.target import control_path, openssh_config
+from kprov.ssh.files import write_private
+from kprov.ssh.target import bastion
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Final
 
-    from kprov.ssh.target import Target
+    from kprov.spec.load import Loaded
 
 _ANSWER_S = 15.0
 
@@ -34,27 +32,32 @@ class EstablishTrust:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
-        machines = targets(context.loaded)
-        public_line(machines[0].key) if context.spec.ssh.key else ensure_key(machines[0].key)
-        written = write_config(context.paths.ssh_config, openssh_config(machines, control_path()))
+        loaded = context.loaded
+        public_key(loaded)
+        written = write_ssh_config(loaded)
 
-        def knock(target: Target) -> None:
-            with connect(target) as remote:
+        def knock(name: str) -> None:
+            with log_in(loaded, name) as remote:
                 remote.run("true", timeout_s=_ANSWER_S)
-            context.emit(Progress(self.name, "lets us in", host=target.name))
+            context.emit(Progress("trust", "lets us in", host=name))
 
-        fan_out({target.name: target for target in machines}, knock)
-        return Done(context, "done" if written else "unchanged", f"{len(machines)} machines let us in")
+        names = tuple(loaded.spec.nodes)
+        fan_out({name: name for name in names}, knock)
+        return Done(context, "done" if written else "unchanged", f"{len(names)} machines let us in")
 
 
-def write_config(path: Path, text: str) -> bool:
-    """Write the configuration if it differs; return whether it did."""
+def write_ssh_config(loaded: Loaded) -> bool:
+    """Write ``artifacts/ssh/config`` if it differs; return whether it did."""
+    ssh, path = loaded.spec.ssh, loaded.paths.ssh_config
+    text = config.render(
+        targets(loaded),
+        identity=key_path(loaded),
+        known_hosts=loaded.paths.known_hosts,
+        control=config.control_folder(),
+        bastion=bastion(ssh.bastion, ssh.user) if ssh.bastion else None,
+    )
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(text)
-    temporary.replace(path)
+    write_private(path, text.encode())
     return True

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from kprov.errors import UnreachableError
 from kprov.phases import kubeconfig
 from kprov.phases.base import Context, Done
-from kprov.phases.machines import target
+from kprov.phases.machines import as_root, log_in
 from kprov.report.model import NodeRow
-from kprov.ssh.remote import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +51,7 @@ def ask(context: Context) -> tuple[str, str]:
     said: list[str] = []
     for name in context.spec.control_planes:
         try:
-            with connect(target(context, name)) as remote:
+            with log_in(context.loaded, name) as remote:
                 return _sudo(remote, f"cat {_ADMIN}"), _sudo(
                     remote, f"/usr/local/bin/kubectl --kubeconfig {_ADMIN} get nodes -o json"
                 )
@@ -72,10 +71,10 @@ def _sudo(remote: Remote, command: str) -> str:
     Raises:
         UnreachableError: it failed: the node is no control plane yet, or sudo asks for a password.
     """
-    result = remote.run(f"if [ $(id -u) -eq 0 ]; then {command}; else sudo -n {command}; fi", timeout_s=_TIMEOUT_S)
+    result = remote.run(as_root(command), timeout_s=_TIMEOUT_S)
     if result.code:
-        raise UnreachableError("the node does not answer", why=result.err.decode("utf-8", "replace").strip()[-300:])
-    return result.out.decode()
+        raise UnreachableError("the node does not answer", why=result.err.strip()[-300:])
+    return result.out
 
 
 def row(item: Mapping[str, object]) -> NodeRow:
