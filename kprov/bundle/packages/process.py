@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LAST_LINES = 8
+# The kernel ends the command when this process dies without a chance to do so (util-linux, on every Debian).
+_TETHER = ("setpriv", "--pdeathsig", "KILL", "--")
 
 # What a build may see of the user's environment: where home and programs are, proxies, and extra certificates.
 _KEPT = frozenset(
@@ -58,7 +60,7 @@ def run(
         begin = file.tell()
         try:
             process = subprocess.Popen(
-                list(map(str, command)),
+                [*_TETHER, *map(str, command)],
                 cwd=cwd,
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
@@ -67,7 +69,7 @@ def run(
                 start_new_session=True,
             )
         except OSError as error:
-            raise CheckFailed(what, where=str(command[0]), why=error.strerror or str(error)) from error
+            raise CheckFailed(what, where=_TETHER[0], why=error.strerror or str(error)) from error
         try:
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -27,6 +28,19 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
+def gone(pid: int) -> bool:
+    """Whether a process ends within a few seconds; one that only waits to be reaped has ended."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8"):
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def test_a_failed_tool_shows_its_last_lines_and_the_log(tmp_path: Path) -> None:
     tool = script(tmp_path / "tool", "for i in $(seq 20); do echo line $i >&2; done; exit 3")
     log = tmp_path / "logs" / "tool.log"
@@ -43,17 +57,11 @@ def test_a_tool_that_does_not_end_is_ended_with_its_children(tmp_path: Path) -> 
     with pytest.raises(CheckFailed, match=r"no end after 0.3 s"):
         run([tool], what="cannot build it", log=tmp_path / "log", env=ENV, timeout_s=0.3)
     child = int((tmp_path / "child").read_text(encoding="utf-8"))
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{child}/status").exists() and time.monotonic() < deadline:
-        if "State:\tZ" in Path(f"/proc/{child}/status").read_text(encoding="utf-8"):
-            break
-        time.sleep(0.02)
-    else:
-        assert not Path(f"/proc/{child}").exists()
+    assert gone(child)
 
 
 def test_a_missing_tool_is_a_failed_step(tmp_path: Path) -> None:
-    with pytest.raises(CheckFailed, match="No such file"):
+    with pytest.raises(CheckFailed, match="none: No such file"):
         run([tmp_path / "none"], what="cannot build it", log=tmp_path / "log", env=ENV)
 
 
@@ -280,3 +288,19 @@ def test_a_package_without_its_program_fails_the_build(tmp_path: Path) -> None:
     apt = FakeApt({name: make_deb(tmp_path, name, {"usr/share/doc/x": ""}) for name in names})
     with pytest.raises(CheckFailed, match="usr/sbin/xtables-nft-multi"):
         layers.build_layers(apt, "amd64", tmp_path)
+
+
+def test_a_tool_ends_with_a_kprov_that_is_killed(tmp_path: Path) -> None:
+    tool = script(tmp_path / "tool", f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    code = (
+        "import os, pathlib, sys; from kprov.bundle.packages.process import environment, run; "
+        "run([sys.argv[1]], what='x', log=pathlib.Path(sys.argv[2]), env=environment(os.environ))"
+    )
+    kprov = subprocess.Popen([sys.executable, "-c", code, str(tool), str(tmp_path / "log")])
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    kprov.kill()
+    kprov.wait()
+    assert gone(int((tmp_path / "pid").read_text(encoding="utf-8")))
