@@ -70,7 +70,7 @@ def debs_of(simulation: str, folder: Path) -> tuple[Deb, ...]:
 
     >>> from pathlib import Path
     >>> debs_of("Inst busybox (1:1.35.0-4 Debian:12.15/oldstable [amd64])", Path("/a"))
-    (Deb(name='busybox', version='1:1.35.0-4', path=PosixPath('/a/busybox-static_1%3a1.35.0-4_amd64.deb')),)
+    (Deb(name='busybox', version='1:1.35.0-4', path=PosixPath('/a/busybox_1%3a1.35.0-4_amd64.deb')),)
     """
     found = re.findall(r"^Inst (\S+) \((\S+) .*\[(\S+)\]", simulation, flags=re.MULTILINE)
     return tuple(

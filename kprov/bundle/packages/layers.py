@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from kprov.bundle.packages.apt import Deb, PrivateApt
 
-# What kube-proxy calls.
+# What kube-proxy calls, and what else images are made of.
 NETWORK_TOOLS = ("conntrack", "ipset", "iptables", "kmod")
+_OTHERS = ("busybox", "etcd-client", "etcd-server")
 _NETWORK_FOLDERS = ("bin/", "etc/", "lib/", "lib64/", "sbin/", "usr/lib/", "usr/sbin/")
 _NEVER = ("etc/init.d/", "etc/modprobe.d/", "lib/systemd/", "lib/udev/", "usr/lib/modules-load.d/")
 _IPTABLES = ("iptables", "iptables-restore", "iptables-save", "ip6tables", "ip6tables-restore", "ip6tables-save")
@@ -27,8 +28,27 @@ _ETCD = ("usr/bin/etcd", "usr/bin/etcdctl")
 # What the probe image is asked to do, and what a person wants at hand in it.
 _APPLETS = (
     *("cat", "date", "dd", "df", "echo", "env", "grep", "head", "hostname", "httpd", "id", "ip", "ls", "mkdir", "nc"),
-    *("nslookup", "ping", "ps", "rm", "seq", "sh", "sleep", "sync", "tail", "test", "touch", "tr", "true", "wget"),
+    *(
+        "nslookup",
+        "ping",
+        "ps",
+        "rm",
+        "seq",
+        "sh",
+        "sleep",
+        "sync",
+        "tail",
+        "test",
+        "touch",
+        "tr",
+        "true",
+        "wc",
+        "wget",
+    ),
 )
+
+# What decides the content of the layers, as far as it is decided here.
+RECIPE: Mapping[str, str] = {"packages": " ".join((*NETWORK_TOOLS, *_OTHERS)), "applets": " ".join(_APPLETS)}
 
 
 def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
@@ -40,7 +60,7 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
     """
     apt.update()
     network = apt.closure(NETWORK_TOOLS)
-    known = {deb.name: deb for deb in (*network, *apt.closure(("busybox", "etcd-client", "etcd-server")))}
+    known = {deb.name: deb for deb in (*network, *apt.closure(_OTHERS))}
     libc, etcd, busybox = known["libc6"], (known["etcd-client"], known["etcd-server"]), known["busybox"]
     apt.download(tuple(dict.fromkeys((*network, libc, *etcd, busybox))))
 

@@ -10,6 +10,7 @@ from kprov.bundle.model import Artifact, Bundle, Lock
 from kprov.bundle.packages import images
 from kprov.bundle.packages.gomodules import COREDNS, CRICTL
 from kprov.bundle.packages.kubernetes import MINOR, PROGRAMS
+from kprov.bundle.packages.layers import RECIPE as LAYERS_RECIPE
 from kprov.bundle.store import Origin, Store
 from kprov.errors import CheckFailed, InputError, UnreachableError
 from kprov.events import LeftOut, Progress
@@ -86,7 +87,7 @@ class _Build:
 
     def lock(self) -> Lock:
         """Have every part, and write down what they are."""
-        layers = self._part("debian-layers", "unpacking Debian packages", self._workshop.layers)
+        layers = self._part("debian-layers", "unpacking Debian packages", self._workshop.layers, LAYERS_RECIPE)
         programs = {name: self._program(name) for name in PROGRAMS}
         pause = self._part("pause", "building pause", self._workshop.pause)
         coredns = self._go_program(COREDNS)
