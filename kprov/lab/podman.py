@@ -16,6 +16,7 @@ from kprov.lab.limits import INOTIFY, raise_limits
 from kprov.lab.lock import alone
 from kprov.lab.provider import LabRequest, Machine, MachineRequest
 from kprov.lab.sweep import restore_after_last, sweep, until
+from kprov.ssh.authorized import ADMIT, one_line
 from kprov.ssh.fan_out import fan_out
 
 if TYPE_CHECKING:
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 _PHASE = "lab"
 _GREETING_S = 1
-
-_ADMIT = """\
-set -eu
-read -r key
-mkdir -p -m 0700 /root/.ssh
-touch /root/.ssh/authorized_keys
-chmod 0600 /root/.ssh/authorized_keys
-grep -qxF -- "$key" /root/.ssh/authorized_keys || printf '%s\\n' "$key" >>/root/.ssh/authorized_keys
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +183,7 @@ class ContainerLab:
             self._create(lab, network, machine, name)
         elif container.state != "running":
             self._engine.start(container)
-        admitted = self._engine.execute(name, ["sh", "-c", _ADMIT], lab.public_key.strip().encode() + b"\n")
+        admitted = self._engine.execute(name, ["sh", "-c", ADMIT], one_line(lab.public_key))
         if admitted.code:
             raise CheckFailed(
                 "the machine does not take the SSH key",

@@ -54,7 +54,9 @@ def together(errors: Mapping[str, KprovError]) -> KprovError:
     every = list(errors.values())
     if len(every) == 1:
         return every[0]
-    kind = next((type(error) for error in every if isinstance(error, UnreachableError)), type(every[0]))
+    kinds = {type(error) for error in every}
+    mixed = UnreachableError if any(isinstance(error, UnreachableError) for error in every) else type(every[0])
+    kind = kinds.pop() if len(kinds) == 1 else mixed
     whys = [str(error) if error.where else f"{host}: {error}" for host, error in errors.items()]
     return kind(
         f"{len(every)} hosts failed",

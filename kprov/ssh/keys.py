@@ -1,79 +1,83 @@
-"""SSH keys of a cluster's own: ed25519, made once, readable by their owner alone."""
+"""SSH key pairs: one of the cluster's own, or one that the user has."""
 
 from __future__ import annotations
 
-import os
-import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_ssh_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paramiko.pkey import UnknownKeyType
 
 from kprov.errors import InputError
+from kprov.ssh.files import write_private
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_COMMENT = "kprov"
 
 
 def ensure_key(path: Path) -> str:
-    """Have a private key at this path; return its public line for ``authorized_keys``.
+    """Have an Ed25519 key pair at ``path`` (0600) and ``path.pub``; return the public line.
+
+    A key that is there already, of whatever kind, is used as it is.
 
     Raises:
-        InputError: see ``public_line``; or the key cannot be written.
+        InputError: see ``public_line``; or the folder cannot be written.
     """
-    if path.exists():
-        return public_line(path)
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(private)
-    temporary.replace(path)
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        write_private(path, private, replace=False)
     line = public_line(path)
-    path.with_name(path.name + ".pub").write_text(line + "\n", encoding="utf-8")
+    if not _beside(path).exists():
+        write_private(_beside(path), f"{line}\n".encode())
     return line
 
 
 def public_line(path: Path) -> str:
-    """The public half of a private key, as one line with a comment.
+    """The public half of the private key at ``path``, as a line of ``authorized_keys``.
 
     Raises:
-        InputError: the file cannot be read, is no private key, or asks for a passphrase.
+        InputError: the key is missing, unreadable, protected by a passphrase that no agent knows, or no key.
     """
+    key = load_key(path)
+    return f"{key.get_name()} {key.get_base64()} {_COMMENT}"
+
+
+def load_key(path: Path) -> paramiko.PKey:
+    """The private key at ``path``; one with a passphrase is taken from the ssh-agent that holds it.
+
+    Raises:
+        InputError: the key is missing, unreadable, protected by a passphrase that no agent knows, or no key.
+    """
+    where = str(path)
     try:
-        data = path.read_bytes()
+        return paramiko.PKey.from_path(path)
+    except FileNotFoundError as error:
+        remedy = "Name a private key that exists as ssh.key, or leave it out to have one made."
+        raise InputError("there is no such SSH key", where=where, remedy=remedy) from error
     except OSError as error:
-        raise InputError(
-            "cannot read the SSH key",
-            where=str(path),
-            why=error.strerror or str(error),
-            remedy="Name a key that you may read as ssh.key in the cluster file, or leave it out to have one made.",
-        ) from error
+        remedy = "Make it readable for the user who runs kprov, or name another key as ssh.key."
+        raise InputError("cannot read the SSH key", where=where, why=error.strerror or "", remedy=remedy) from error
+    except TypeError as error:
+        if (held := _from_agent(path)) is not None:
+            return held
+        remedy = f"Run `ssh-add {path}` so that the ssh-agent holds it, or name another key as ssh.key."
+        raise InputError("the SSH key is protected by a passphrase", where=where, remedy=remedy) from error
+    except (ValueError, UnsupportedAlgorithm, paramiko.SSHException, UnknownKeyType) as error:
+        remedy = "Name a private key (not its .pub) of type ed25519, ecdsa or rsa as ssh.key."
+        raise InputError("this is no SSH private key that kprov can use", where=where, remedy=remedy) from error
+
+
+def _from_agent(path: Path) -> paramiko.PKey | None:
+    """The agent's key whose public half lies beside ``path``."""
     try:
-        key = load_ssh_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _unusable(path, data, error) from error
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    return f"{public.decode('ascii')} kprov@{socket.gethostname()}"
+        wanted = _beside(path).read_text().split()[1]
+    except (OSError, IndexError):
+        return None
+    agent = paramiko.Agent()
+    return next((key for key in agent.get_keys() if key.get_base64() == wanted), None)
 
 
-def _unusable(path: Path, data: bytes, error: Exception) -> InputError:
-    if "password" in str(error).lower() or "encrypted" in str(error).lower():
-        return InputError(
-            "the SSH key asks for a passphrase",
-            where=str(path),
-            why="kprov works without anybody at the keyboard",
-            remedy="Name a key without a passphrase as ssh.key, or leave it out: a key of the cluster's own is made.",
-        )
-    why = "it is a public key" if data.startswith((b"ssh-", b"ecdsa-")) else "it is no private key in OpenSSH's format"
-    return InputError("cannot use the SSH key", where=str(path), why=why, remedy="Name a private key as ssh.key.")
+def _beside(path: Path) -> Path:
+    return Path(f"{path}.pub")

@@ -1,93 +1,164 @@
-"""The host keys of a cluster's machines, pinned in a known_hosts file of the cluster's own."""
+"""The cluster's own known_hosts: which key each machine must show, in OpenSSH's format."""
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
-import os
-import tempfile
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from kprov.errors import UnreachableError
+from kprov.errors import InputError
+from kprov.ssh.errors import HostKeyChanged
+from kprov.ssh.files import write_private
+from kprov.ssh.target import SSH_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
 Place: TypeAlias = tuple[str, int]
-"""Address and port."""
-Pins: TypeAlias = "Mapping[Place, tuple[str, ...]]"
-"""Keys by place, each as ``ssh-ed25519 AAAA...``."""
-
-_STANDARD_PORT = 22
+Keys: TypeAlias = Mapping[Place, tuple[str, ...]]
+"""Host keys (``ssh-ed25519 AAAA…``) by address and port."""
 
 
-def marker(place: Place) -> str:
-    """The place as known_hosts writes it.
+def read(path: Path) -> dict[Place, tuple[str, ...]]:
+    """The pinned keys; none where there is no file yet.
 
-    >>> marker(("10.0.0.11", 22)), marker(("10.0.0.11", 2222))
-    ('10.0.0.11', '[10.0.0.11]:2222')
+    Raises:
+        InputError: the file cannot be read, or a line of it is not as kprov writes it.
     """
-    address, port = place
-    return address if port == _STANDARD_PORT else f"[{address}]:{port}"
-
-
-def fingerprint(key: str) -> str:
-    """The SHA256 fingerprint of a key line, as OpenSSH shows it."""
-    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
-    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
-
-
-def read(path: Path) -> dict[str, tuple[str, ...]]:
-    """The pinned keys by marker; empty where there is no file yet."""
-    if not path.exists():
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
         return {}
-    found: dict[str, tuple[str, ...]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "cannot read the pinned host keys", where=str(path), why=str(error), remedy=_remake(path)
+        ) from error
+    found: dict[Place, tuple[str, ...]] = {}
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
-            name, kind, data = line.split()[:3]
-            found[name] = (*found.get(name, ()), f"{kind} {data}")
+            place, key = _parse(line, f"{path}:{number}", path)
+            found[place] = (*found.get(place, ()), key)
     return found
 
 
-def pin(path: Path, pins: Pins) -> bool:
-    """Add keys; return whether anything was new.
+def render(keys: Keys) -> str:
+    r"""The file, sorted, so that the same keys give the same bytes.
+
+    >>> render({("m1", 22): ("ssh-ed25519 AAAA",), ("m1", 2222): ("ssh-ed25519 BBBB",)})
+    '[m1]:2222 ssh-ed25519 BBBB\nm1 ssh-ed25519 AAAA\n'
+    """
+    return "".join(sorted(f"{host(place)} {key}\n" for place, many in keys.items() for key in set(many)))
+
+
+def changed(pinned: Keys, shown: Keys) -> dict[Place, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The places that show a key which contradicts the pinned ones, with those and the shown ones.
+
+    A further key of another type is no contradiction, as long as one of the pinned keys is shown too.
+
+    >>> list(changed({("m1", 22): ("ssh-ed25519 AAAA",)}, {("m1", 22): ("ssh-ed25519 BBBB",)}))
+    [('m1', 22)]
+    """
+    found = {}
+    for place, new in shown.items():
+        old = pinned.get(place, ())
+        types = {key.split()[0] for key in old}
+        unknown = set(new) - set(old)
+        if old and new and (unknown == set(new) or any(key.split()[0] in types for key in unknown)):
+            found[place] = (old, new)
+    return found
+
+
+def pin(path: Path, shown: Keys) -> int:
+    """Add keys to the pinned ones; return for how many places something was added.
 
     Raises:
-        UnreachableError: a machine shows another key of a kind that is pinned; nothing is written.
+        HostKeyChanged: a key contradicts a pinned one; then nothing is written.
+        InputError: the file cannot be read or written.
     """
-    known = read(path)
-    changed = [place for place, keys in pins.items() if _differ(known.get(marker(place), ()), keys)]
-    if changed:
-        place = changed[0]
-        old, new = known[marker(place)], pins[place]
-        others = f" (and {', '.join(marker(other) for other in changed[1:])})" if changed[1:] else ""
-        raise UnreachableError(
-            f"the host key has changed{others}",
-            where=marker(place),
-            why=f"pinned {fingerprint(old[0])}, shown {fingerprint(new[0])}",
-            remedy="If the machine was made anew, remove its lines from "
-            f"{path} and run 'kprov trust' again; if not, find out who answers at this address.",
-        )
-    return replace(path, {}, keep={**known, **{marker(place): keys for place, keys in pins.items()}})
+    pinned = read(path)
+    refuse_changed(path, pinned, shown)
+    merged = pinned | {place: tuple(sorted({*pinned.get(place, ()), *keys})) for place, keys in shown.items()}
+    added = sum(set(keys) != set(pinned.get(place, ())) for place, keys in merged.items())
+    if added:
+        write_private(path, render(merged).encode())
+    return added
 
 
-def replace(path: Path, pins: Pins, *, keep: Mapping[str, tuple[str, ...]] | None = None) -> bool:
-    """Write exactly these keys: for machines whose keys come over a trusted channel; return whether it differed."""
-    wanted = {**(keep or {}), **{marker(place): keys for place, keys in pins.items()}}
-    lines = sorted(f"{name} {' '.join(key.split()[:2])}" for name, keys in wanted.items() for key in keys)
-    text = "".join(line + "\n" for line in lines)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts.")
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(text)
-    Path(temporary).replace(path)
-    return True
+def replace(path: Path, shown: Keys) -> None:
+    """Pin these keys whatever was pinned for their places: for keys that came over a channel that is trusted anyway.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    pinned = read(path)
+    if (merged := pinned | dict(shown)) != pinned:
+        write_private(path, render(merged).encode())
 
 
-def _differ(known: tuple[str, ...], shown: tuple[str, ...]) -> bool:
-    """Whether a key of a kind that is pinned is another one now."""
-    pinned = {key.split()[0]: key.split()[1] for key in known}
-    return any(pinned.get(key.split()[0], key.split()[1]) != key.split()[1] for key in shown)
+def refuse_changed(path: Path, pinned: Keys, shown: Keys) -> None:
+    """Refuse to go on where a machine shows another key than the pinned one.
+
+    Raises:
+        HostKeyChanged: with every such machine, and the fingerprints of both keys.
+    """
+    if found := changed(pinned, shown):
+        raise contradiction(path, found)
+
+
+def contradiction(path: Path, found: Mapping[Place, tuple[tuple[str, ...], tuple[str, ...]]]) -> HostKeyChanged:
+    """The error about machines that show other keys: by place, the pinned ones and the shown ones."""
+    places = [host(place) for place in found]
+    forget = " and ".join(f"`ssh-keygen -f {path} -R '{place}'`" for place in places)
+    return HostKeyChanged(
+        "the host key changed; nothing was sent",
+        where=", ".join(places),
+        why="; ".join(
+            f"{host(place)} shows {_fingerprints(new)}, pinned is {_fingerprints(old)}"
+            for place, (old, new) in found.items()
+        ),
+        remedy=f"If the machine was made anew, run {forget}; if it was not, somebody stands in between.",
+    )
+
+
+def fingerprint(key: str) -> str:
+    """The SHA256 fingerprint of a public key, as OpenSSH shows it.
+
+    >>> fingerprint("ssh-ed25519 AAAA")
+    'SHA256:cJ6AyISHokEeHuTfufIqhhSS0gxHZRUMDHlKvXD4FHw'
+    """
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def _fingerprints(keys: tuple[str, ...]) -> str:
+    return " and ".join(sorted(map(fingerprint, keys)))
+
+
+def host(place: Place) -> str:
+    """The place as known_hosts writes it.
+
+    >>> host(("m1", 22)), host(("m1", 2222))
+    ('m1', '[m1]:2222')
+    """
+    address, port = place
+    return address if port == SSH_PORT else f"[{address}]:{port}"
+
+
+def _parse(line: str, where: str, path: Path) -> tuple[Place, str]:
+    try:
+        host, kind, key = line.split()[:3]
+        base64.b64decode(key, validate=True)
+        if not host.startswith("["):
+            return (host, SSH_PORT), f"{kind} {key}"
+        address, _, port = host.removeprefix("[").partition("]:")
+        return (address, int(port)), f"{kind} {key}"
+    except (ValueError, binascii.Error) as error:
+        raise InputError(
+            "this is no pinned host key", where=where, why="expected: host type key", remedy=_remake(path)
+        ) from error
+
+
+def _remake(path: Path) -> str:
+    return f"Mend the file, or remove {path} and pin the keys again with `kprov trust`."
