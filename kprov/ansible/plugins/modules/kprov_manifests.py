@@ -25,10 +25,12 @@ objects: {description: "What kubectl says of each object.", returned: always, ty
 """
 
 import json
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-APPLY = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "apply", "-f", "-"]
+ADMIN = "/etc/kubernetes/admin.conf"
+APPLY = ["/usr/local/bin/kubectl", "--kubeconfig", ADMIN, "apply", "-f", "-"]
 
 
 def differs(line):
@@ -48,6 +50,8 @@ def main():
     manifests = module.params["manifests"]
     if not manifests:
         module.exit_json(changed=False, objects=[])
+    if module.check_mode and not os.path.exists(ADMIN):
+        module.exit_json(changed=True, objects=[])
     wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
     code, out, err = module.run_command([*APPLY, *(["--dry-run=server"] if module.check_mode else [])], data=wanted)
     if code:
