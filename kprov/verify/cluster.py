@@ -6,7 +6,6 @@ waits for its pods, has them ask each other, and removes it.
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -14,20 +13,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify import probe
 from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
-from kprov.verify.questions import CLUSTER_QUESTIONS, node_questions
+from kprov.verify.questions import node_questions
+from kprov.verify.view import VIEW_QUESTIONS, View, view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from kprov.verify.probe import ProbePod, Reach
     from kprov.verify.settings import Settings, Target
 
-_PODS_DEADLINE_S: Final = 40.0
+_DEADLINE_S: Final = 60.0
 """A pod whose image lies on the node runs after two or three seconds; a busy machine of two cores has taken fifteen."""
 _POLL_S: Final = 0.3
 _MOST_MACHINES: Final = 32
@@ -43,21 +44,12 @@ class ProbeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What the API server says: nodes and the pods of kube-system by name, as the API has them."""
-
-    through: str
-    nodes: Mapping[str, Mapping[str, Any]]
-    system_pods: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class ProbeAnswers:
     """What came of the probe: its pods by node, the service's address, and what each node's pod reached."""
 
-    pods: Mapping[str, probe.ProbePod]
+    pods: Mapping[str, ProbePod]
     service: str
-    reached: Mapping[str, Mapping[str, probe.Reach]]
+    reached: Mapping[str, Mapping[str, Reach]]
 
 
 class ClusterUnderTest:
@@ -126,19 +118,23 @@ class ClusterUnderTest:
     def _run_probe(self) -> ProbeAnswers:
         try:
             machine, first = self._first_control_plane()
-            nodes, system_pods = (_by_name(first[name]) for name in CLUSTER_QUESTIONS)
-            self._view.set_result(View(machine.name, nodes, system_pods))
+            seen = view(first)
         except Exception as error:
             self._view.set_exception(error)
             raise
+        if seen.settled:
+            self._view.set_result(seen)
         try:
             _complain_if_refused(first)
             stale = probe.stale(first["stale"].text, datetime.now(UTC), probe.boot_id(), probe.lives)
             machine.ask(probe.delete(stale))
-            return self._ask_probe(machine, {name for name, node in nodes.items() if ready(node)})
+            pods, service = self._wait(machine, seen)
+            return self._ask_probe(machine, pods, service)
         except SilentMachineError as error:
             raise ProbeError(f"{machine.name} fell silent: {error}") from error
         finally:
+            if not self._view.done():
+                self._view.set_result(seen)
             self._remove_probe()
 
     def _first_control_plane(self) -> tuple[Machine, dict[str, Answer]]:
@@ -147,28 +143,35 @@ class ClusterUnderTest:
         for target in self.settings.control_planes:
             machine = self._made_through = self._machine(target.name)
             try:
-                found = machine.ask({**probe.create(self._namespace), **CLUSTER_QUESTIONS, **probe.FIND_STALE})
+                found = machine.ask({**probe.create(self._namespace), **VIEW_QUESTIONS, **probe.FIND_STALE})
             except SilentMachineError as error:
                 said.append(f"{target.name}: {error}")
                 continue
-            if all(found[name].ok for name in (*CLUSTER_QUESTIONS, *probe.FIND_STALE)):
+            if all(found[name].ok for name in (*VIEW_QUESTIONS, *probe.FIND_STALE)):
                 return machine, found
             said.append(f"{target.name}: {found['nodes'].text}")
         self._made_through = None
         raise NoControlPlaneError("; ".join(said))
 
-    def _ask_probe(self, machine: Machine, ready_nodes: set[str]) -> ProbeAnswers:
-        """Wait until the pods run on all nodes that are ready, then have them ask each other."""
-        deadline = time.monotonic() + _PODS_DEADLINE_S
+    def _wait(self, machine: Machine, seen: View) -> tuple[tuple[ProbePod, ...], str]:
+        """Wait until the view is settled and the probe's pods run on all ready nodes; the pods and the service."""
+        deadline = time.monotonic() + _DEADLINE_S
         while True:
-            found = machine.ask(probe.look(self._namespace))
+            found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else VIEW_QUESTIONS)})
+            if not self._view.done() and all(found[name].ok for name in VIEW_QUESTIONS):
+                seen = view(found)
+            late = time.monotonic() > deadline
+            if not self._view.done() and (seen.settled or late):
+                self._view.set_result(seen)
             pods = probe.probe_pods(found["pods"].text) if found["pods"].ok else ()
-            waiting = ready_nodes - {pod.node for pod in pods if pod.running or pod.hopeless}
-            if not waiting or time.monotonic() > deadline or self._stop.wait(_POLL_S):
-                break
-        service = probe.service_address(found["service"].text) if found["service"].ok else ""
+            waiting = seen.ready_nodes - {pod.node for pod in pods if pod.running or pod.hopeless}
+            if late or (self._view.done() and not waiting) or self._stop.wait(_POLL_S):
+                return pods, probe.service_address(found["service"].text) if found["service"].ok else ""
+
+    def _ask_probe(self, machine: Machine, pods: Sequence[ProbePod], service: str) -> ProbeAnswers:
+        """Have the pods that run ask each other, the service and the DNS."""
         running = [pod for pod in pods if pod.running]
-        reached = {}
+        reached: dict[str, dict[str, Reach]] = {}
         if running and not self._stop.is_set():
             names = () if self.settings.without_dns else (self.service_name, self.api_name)
             asked = probe.ask_pods(self._namespace, running, service, names)
@@ -184,19 +187,6 @@ class ClusterUnderTest:
             with suppress(SilentMachineError):
                 self._made_through.ask(probe.delete([self._namespace]))
             self._made_through = None
-
-
-def ready(node: Mapping[str, Any]) -> bool:
-    """Whether the API server holds a node for ready.
-
-    >>> ready({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
-    False
-    """
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in node["status"].get("conditions", ()))
-
-
-def _by_name(answer: Answer) -> dict[str, Mapping[str, Any]]:
-    return {item["metadata"]["name"]: item for item in json.loads(answer.text)["items"]}
 
 
 def _complain_if_refused(answers: Mapping[str, Answer]) -> None:

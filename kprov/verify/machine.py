@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import testinfra
 
-from kprov.ssh.batch import Answer, answers, as_root, script
+from kprov.ssh.batch import NOT_ASKED, Answer, answers, as_root, script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Machine:
         )
 
     def ask(self, questions: Mapping[str, str]) -> dict[str, Answer]:
-        """The answers to all questions, in one command run by root.
+        """The answers to all questions, in one command run by root; ``NOT_ASKED`` where it was cut short.
 
         Raises:
             SilentMachineError: the machine cannot be reached.
@@ -51,7 +51,8 @@ class Machine:
             ran = self.host.run(as_root(script(questions)))
         except RuntimeError as error:
             raise SilentMachineError(_last_line(error.args[0].stderr_bytes)) from error
-        return answers(ran.stdout_bytes.decode("utf-8", "replace"))
+        found = answers(ran.stdout_bytes.decode("utf-8", "replace"))
+        return {name: found.get(name, NOT_ASKED) for name in questions}
 
 
 def _last_line(stderr: bytes) -> str:

@@ -145,8 +145,8 @@ def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: S
 
 def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
-    asked = [f"ask pod/{pod.node} wget -q -T 2 -O - http://{pod.address}:{PORT}/ &" for pod in running]
-    asked += [f"ask service wget -q -T 2 -O - http://{service}/ &"] if service else []
+    asked = [f"ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/ &" for pod in running]
+    asked += [f"ask service busybox timeout 2 wget -q -O - http://{service}/ &"] if service else []
     asked += [f"ask dns/{name} nslookup -type=a {name} &" for name in names]
     ask = (
         'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'

@@ -52,6 +52,7 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
     if target.control_plane:
         api = f"https://{target.address}:6443"
         asked |= {name: f"{_API_CURL} '{api}/{path}'" for name, path in _API_PATHS.items()}
+        asked |= {f"health.{name}": f"curl -sSk -m 5 https://127.0.0.1:{port}/healthz" for name, port in HEALTH.items()}
     if target.etcd:
         client = f"https://{target.address}:2379"
         asked["etcd.health"] = f"{_ETCD_CURL} {client}/health"
@@ -59,16 +60,14 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
     return asked
 
 
+HEALTH: Final = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
+"""Components that tell their health to anyone on the machine itself, under a certificate that nobody signed."""
 _API_PATHS: Final = {"api.livez": "livez?verbose", "api.readyz": "readyz?verbose", "api.version": "version"}
 _ETCD_PATHS: Final = {"etcd.members": "cluster/member/list", "etcd.status": "maintenance/status"}
 
 KUBECTL_UNTIMED: Final = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 KUBECTL: Final = f"{KUBECTL_UNTIMED} --request-timeout 10s"
 """``get --raw`` and its like ask for one path and nothing else, which spares kubectl its discovery of the whole API."""
-CLUSTER_QUESTIONS: Final = {
-    "nodes": f"{KUBECTL} get --raw /api/v1/nodes",
-    "system-pods": f"{KUBECTL} get --raw /api/v1/namespaces/kube-system/pods",
-}
 
 
 def unit_states(text: str) -> dict[str, str]:

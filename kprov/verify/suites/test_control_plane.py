@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kprov.verify.cluster import NoControlPlaneError
-from kprov.verify.questions import version_in
+from kprov.verify.questions import HEALTH, version_in
 
 
 def test_kubectl_answers(cluster):
@@ -29,6 +29,13 @@ def test_api_server_version(control_plane, settings):
     """the API server has the version of the cluster file"""
     found = version_in(json.loads(control_plane.text("api.version")).get("gitVersion", ""))
     assert found == settings.kubernetes, f"it is {found}, not {settings.kubernetes}"
+
+
+@pytest.mark.parametrize("component", HEALTH)
+def test_component_is_well(control_plane, component):
+    """{component} is healthy"""
+    answer = control_plane.text(f"health.{component}")
+    assert answer == "ok", f"/healthz answered {answer}"
 
 
 @pytest.mark.parametrize("component", ["kube-apiserver", "kube-controller-manager", "kube-scheduler"])

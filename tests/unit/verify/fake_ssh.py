@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 VERSION = "1.20.2"
+MADE = "2026-01-01T12:00:00Z"  # a day before the clock of the control planes
 RUNNING = {"phase": "Running", "containerStatuses": [{"name": "main", "ready": True, "state": {"running": {}}}]}
 
 
@@ -48,7 +49,7 @@ def _reach(cluster: dict, script: str) -> str:
     lines = []
     for node in cluster["nodes"]:
         lines.append(f"pod probe-{node}")
-        for target in dict.fromkeys(re.findall(r"ask (\S+) (?:wget|nslookup)", script)):
+        for target in dict.fromkeys(re.findall(r"ask (\S+) (?:busybox|nslookup)", script)):
             given = (
                 target[4:] if target.startswith("pod/") else "Name: x Address: 10.96.7.7" if "dns/" in target else "w1"
             )
@@ -58,7 +59,11 @@ def _reach(cluster: dict, script: str) -> str:
 
 
 def _pod(name: str, node: str, labels: dict) -> dict:
-    return {"metadata": {"name": name, "labels": labels}, "spec": {"nodeName": node}, "status": RUNNING}
+    return {
+        "metadata": {"name": name, "labels": labels, "creationTimestamp": MADE},
+        "spec": {"nodeName": node},
+        "status": RUNNING,
+    }
 
 
 def _system_pods(cluster: dict, _host: str) -> str:
@@ -75,7 +80,7 @@ def _nodes(cluster: dict, _host: str) -> str:
             "conditions": [{"type": "Ready", "status": "True", "message": "kubelet is posting ready status"}],
             "addresses": [{"type": "InternalIP", "address": address(cluster, name)}],
         }
-        return {"metadata": {"name": name}, "spec": {}, "status": status}
+        return {"metadata": {"name": name, "creationTimestamp": MADE}, "spec": {}, "status": status}
 
     return json.dumps({"items": [one(name) for name in cluster["nodes"]]})
 
@@ -107,6 +112,9 @@ _FIXED = {
     "etcd.status": lambda c, _h: json.dumps({"leader": f"id-{c['control_planes'][0]}", "dbSize": "2048"}),
     "nodes": _nodes,
     "system-pods": _system_pods,
+    "health.kube-controller-manager": lambda _c, _h: "ok",
+    "health.kube-scheduler": lambda _c, _h: "ok",
+    "now": lambda _c, _h: "1767355200",
     "stale": lambda _c, _h: '{"items": []}',
     "pods": _probe_pods,
     "service": lambda _c, _h: '{"spec": {"clusterIP": "10.96.7.7"}}',

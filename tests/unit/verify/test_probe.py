@@ -29,13 +29,22 @@ case $url in
   *) echo 'wget: download timed out' >&2; exit 1;;
 esac
 """
+BUSYBOX = """#!/bin/sh
+shift 2; exec "$@"
+"""
 NSLOOKUP = """#!/bin/sh
 printf 'Server: 10.96.0.10\\n\\nName: %s\\nAddress: 10.96.7.7\\n' "$2"
 """
 
 
 def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: Path) -> None:
-    for name, text in {"kubectl": KUBECTL, "wget": WGET, "nslookup": NSLOOKUP, "sleep": "#!/bin/sh\n"}.items():
+    for name, text in {
+        "kubectl": KUBECTL,
+        "wget": WGET,
+        "nslookup": NSLOOKUP,
+        "sleep": "#!/bin/sh\n",
+        "busybox": BUSYBOX,
+    }.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     pods = [
