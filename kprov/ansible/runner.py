@@ -109,7 +109,8 @@ class AnsiblePlaybooks:
             )
             assert process.stdout is not None  # noqa: S101 - stdout=PIPE
             try:
-                outcome = _follow(process.stdout, emit)
+                with process.stdout as lines:
+                    outcome = _follow(lines, emit)
                 code = process.wait()
             except BaseException:
                 _stop(process)
