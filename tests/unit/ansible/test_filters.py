@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from kprov.ansible.plugins.filter.kprov import FilterModule, joiners, seed
+
+NODES = [
+    {"name": "m1", "address": "10.0.0.1", "control_plane": True},
+    {"name": "m2", "address": "10.0.0.2", "control_plane": True},
+    {"name": "w1", "address": "10.0.0.101", "control_plane": False},
+]
+
+
+def cluster(m1, m2, w1):
+    states = {"m1": m1, "m2": m2, "w1": w1}
+    return {name: {"node_facts": {"membership": state}} for name, state in states.items()}
+
+
+@pytest.mark.parametrize(
+    ("found", "first", "others"),
+    [
+        (cluster("none", "none", "none"), "m1", ["m2", "w1"]),
+        (cluster("partial", "none", "none"), "m1", ["m2", "w1"]),
+        (cluster("member", "member", "none"), "m1", ["w1"]),
+        (cluster("member", "member", "member"), "m1", []),
+        (cluster("none", "member", "member"), "m2", ["m1"]),
+        (cluster("none", "none", "member"), "m1", ["m2"]),
+    ],
+    ids=["fresh", "interrupted", "a new worker", "settled", "first one lost", "a worker founds nothing"],
+)
+def test_who_speaks_for_the_cluster_and_who_joins(found, first, others):
+    assert seed(NODES, found) == first
+    assert [node["name"] for node in joiners(NODES, found)] == others
+
+
+def test_the_filters_have_the_names_that_the_roles_use():
+    assert FilterModule().filters() == {"kprov_seed": seed, "kprov_joiners": joiners}

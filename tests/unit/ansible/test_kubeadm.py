@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kprov.ansible.plugins.modules import kprov_kubeadm
+from tests.unit.ansible.harness import converge
+
+ENDPOINT = "api.lab.internal:8443"
+MATERIAL = {"token": "abcdef.0123456789abcdef", "certificate_key": "c" * 64, "ca": "Q0E="}
+INIT = [{"kind": "InitConfiguration", "nodeRegistration": {"name": "m1"}}, {"kind": "ClusterConfiguration"}]
+JOIN_PLANE = [{"kind": "JoinConfiguration", "controlPlane": {"localAPIEndpoint": {"advertiseAddress": "10.0.0.2"}}}]
+JOIN_WORKER = [{"kind": "JoinConfiguration", "nodeRegistration": {"name": "w1"}}]
+
+SUCCEED = "touch {root}/kubernetes/kubelet.conf"
+FAIL = f"""{SUCCEED}
+echo 'error execution phase preflight: [ERROR Swap]: running with swap on'
+exit 1"""
+
+
+class Node:
+    """A node's folders in a temporary one, and a kubeadm that keeps what it was given to read."""
+
+    def __init__(self, root, programs):
+        self.root, self.programs = root, programs
+        (root / "kubernetes").mkdir()
+        self.kubeadm(SUCCEED)
+
+    def kubeadm(self, body):
+        look = f'[ "$1" = reset ] && {{ rm -rf {self.root}/kubernetes/*; exit 0; }}\n'
+        keep = (
+            f"mkdir -p {self.root}/seen && cp -p {self.root}/run/*.yaml {self.root}/run/*.conf {self.root}/seen 2>&-\n"
+        )
+        self.programs.add("kubeadm", look + keep + body.format(root=self.root))
+
+    def mark(self, **marker):
+        (self.root / "lib").mkdir(exist_ok=True)
+        (self.root / "lib/kubeadm.json").write_text(json.dumps({"cluster": "lab", "operation": "init", **marker}))
+
+    @property
+    def marker(self):
+        path = self.root / "lib/kubeadm.json"
+        return json.loads(path.read_text())["state"] if path.exists() else None
+
+    @property
+    def commands(self):
+        return [call.replace(f"{self.root}/", "") for call in self.programs.calls]
+
+    def seen(self, name):
+        return (self.root / "seen" / name).read_text()
+
+    def secrets(self):
+        """The files in the tmpfs but for the lock."""
+        return [path.name for path in (self.root / "run").iterdir() if path.name != "kubeadm.lock"]
+
+    def run(self, operation, documents, *, check=False, **arguments):
+        given = {"operation": operation, "cluster": "lab", "endpoint": ENDPOINT, "documents": documents, **arguments}
+        answer = converge(kprov_kubeadm, check=check, **given)
+        self._end()
+        return answer
+
+    def _end(self):
+        """Let go of the lock, as the end of the module's process does."""
+        for opened in Path("/proc/self/fd").iterdir():
+            if opened.is_symlink() and opened.readlink() == self.root / "run/kubeadm.lock":
+                os.close(int(opened.name))
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch, programs):
+    monkeypatch.setattr(kprov_kubeadm, "LOCK_S", 0)
+    monkeypatch.setattr(kprov_kubeadm, "MARKER", str(tmp_path / "lib/kubeadm.json"))
+    monkeypatch.setattr(kprov_kubeadm, "RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(kprov_kubeadm, "DISCOVERY", str(tmp_path / "run/discovery.conf"))
+    monkeypatch.setattr(kprov_kubeadm, "LOGS", str(tmp_path / "log"))
+    monkeypatch.setattr(kprov_kubeadm, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
+    monkeypatch.setattr(kprov_kubeadm, "ENVIRONMENT", {"PATH": programs.path})
+    return Node(tmp_path, programs)
+
+
+def test_init_makes_the_node_a_member_once(node):
+    answer = node.run("init", INIT)
+    assert (answer["changed"], answer["repaired"], node.marker) == (True, False, "member")
+    assert not node.run("init", INIT)["changed"]
+    assert node.commands == ["kubeadm init --config run/kubeadm.yaml --skip-token-print"]
+
+
+def test_init_gives_kubeadm_every_document_and_a_token_that_expires_at_once(node):
+    node.run("init", INIT)
+    first, second = (json.loads(part) for part in node.seen("kubeadm.yaml").split("\n---\n"))
+    assert second == INIT[1]
+    (token,) = first.pop("bootstrapTokens")
+    assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", token["token"])
+    assert token["ttl"] == "1m0s"
+    assert first == INIT[0]
+
+
+def test_a_joining_control_plane_gets_the_certificate_key_and_finds_the_cluster(node):
+    assert node.run("join", JOIN_PLANE, material=MATERIAL)["changed"]
+    document = json.loads(node.seen("kubeadm.yaml"))
+    assert document["controlPlane"] == {**JOIN_PLANE[0]["controlPlane"], "certificateKey": MATERIAL["certificate_key"]}
+    found = json.loads(node.seen("discovery.conf"))
+    assert found["clusters"][0]["cluster"]["server"] == f"https://{ENDPOINT}"
+    assert found["users"][0]["user"]["token"] == MATERIAL["token"]
+
+
+def test_a_joining_worker_never_sees_the_certificate_key(node):
+    node.run("join", JOIN_WORKER, material=MATERIAL)
+    assert MATERIAL["certificate_key"] not in node.seen("kubeadm.yaml") + node.seen("discovery.conf")
+
+
+@pytest.mark.parametrize("outcome", [SUCCEED, FAIL])
+def test_secrets_are_readable_by_root_alone_and_gone_afterwards(node, outcome):
+    node.kubeadm(outcome)
+    answer = node.run("join", JOIN_PLANE, material=MATERIAL)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (node.root / "seen").iterdir()}
+    assert modes == {"kubeadm.yaml": 0o600, "discovery.conf": 0o600}
+    assert node.secrets() == []
+    log = node.root / "log/kubeadm-join.log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    for told in (log.read_text(), str(answer), *node.commands):
+        assert not any(secret in told for secret in MATERIAL.values())
+
+
+def test_secrets_are_gone_when_kubeadm_cannot_be_run_at_all(node, monkeypatch):
+    def missing(*_arguments, **_options):
+        raise FileNotFoundError("kubeadm")
+
+    monkeypatch.setattr(kprov_kubeadm.subprocess, "run", missing)
+    with pytest.raises(FileNotFoundError):
+        kprov_kubeadm_main(node)
+    assert node.secrets() == []
+
+
+def kprov_kubeadm_main(node):
+    params = {
+        "cluster": "lab",
+        "operation": "join",
+        "endpoint": ENDPOINT,
+        "documents": JOIN_PLANE,
+        "material": MATERIAL,
+    }
+    for folder in ("run", "log"):
+        (node.root / folder).mkdir()
+    kprov_kubeadm.become_member(params, str(node.root / "log/kubeadm-join.log"))
+
+
+def test_a_failure_says_what_kubeadm_said_and_where_the_rest_is(node):
+    node.kubeadm(FAIL)
+    answer = node.run("init", INIT)
+    assert answer["msg"] == "kubeadm init: error execution phase preflight: [ERROR Swap]: running with swap on"
+    assert answer["log"] == str(node.root / "log/kubeadm-init.log")
+    assert "[ERROR Swap]" in (node.root / "log/kubeadm-init.log").read_text()
+
+
+def test_a_failed_run_is_undone_and_done_again(node):
+    node.kubeadm(FAIL)
+    node.run("init", INIT)
+    assert node.marker == "in-progress"
+    node.kubeadm(SUCCEED)
+    answer = node.run("init", INIT)
+    assert (answer["changed"], answer["repaired"], node.marker) == (True, True, "member")
+    assert [command.split()[1] for command in node.commands] == ["init", "reset", "init"]
+
+
+def test_a_run_that_was_interrupted_before_it_did_anything_needs_no_reset(node):
+    node.mark(state="in-progress")
+    assert not node.run("init", INIT)["repaired"]
+    assert [command.split()[1] for command in node.commands] == ["init"]
+
+
+def test_a_reset_by_hand_lets_the_node_join_again(node):
+    node.mark(state="member")
+    assert node.run("join", JOIN_WORKER, material=MATERIAL)["changed"]
+
+
+@pytest.mark.parametrize(
+    "marker", [None, {"cluster": "other", "state": "member"}, {"cluster": "other", "state": "in-progress"}]
+)
+def test_another_cluster_is_never_touched(node, marker):
+    if marker:
+        node.mark(**marker)
+    (node.root / "kubernetes/admin.conf").write_text("theirs")
+    answer = node.run("init", INIT)
+    assert "the node carries another cluster" in answer["msg"]
+    assert node.commands == []
+    assert (node.root / "kubernetes/admin.conf").read_text() == "theirs"
+
+
+def etcd_manifest(monkeypatch):
+    """Let the node seem to run etcd already."""
+    exists = os.path.exists
+    seen = "/etc/kubernetes/manifests/etcd.yaml"
+    monkeypatch.setattr(kprov_kubeadm.os.path, "exists", lambda path: path == seen or exists(path))
+
+
+def interrupted_join(node, programs, monkeypatch):
+    programs.add("systemctl")
+    node.mark(operation="join", state="in-progress")
+    (node.root / "kubernetes/kubelet.conf").touch()
+    etcd_manifest(monkeypatch)
+
+
+def test_an_interrupted_join_lets_its_etcd_run_before_it_leaves(node, programs, monkeypatch):
+    interrupted_join(node, programs, monkeypatch)
+    answers = iter([False, True])
+    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: next(answers))
+    monkeypatch.setattr(kprov_kubeadm, "time", SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: 0))
+    assert node.run("join", JOIN_PLANE, material=MATERIAL)["repaired"]
+    assert [" ".join(command.split()[:2]) for command in node.commands] == [
+        "systemctl start",
+        "kubeadm reset",
+        "kubeadm join",
+    ]
+
+
+def test_an_interrupted_join_is_not_undone_while_the_others_are_down(node, programs, monkeypatch):
+    interrupted_join(node, programs, monkeypatch)
+    clock = itertools.count(0, 40)
+    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: False)
+    monkeypatch.setattr(
+        kprov_kubeadm, "time", SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: next(clock))
+    )
+    answer = node.run("join", JOIN_PLANE, material=MATERIAL)
+    assert "start the other control planes first" in answer["msg"]
+    assert not any("reset" in command for command in node.commands)
+
+
+def test_a_kubeadm_that_hangs_is_stopped_and_told(node, monkeypatch):
+    monkeypatch.setattr(kprov_kubeadm, "DEADLINE_S", 0.05)
+    node.kubeadm("exec sleep 30")
+    assert node.run("init", INIT)["msg"] == "kubeadm init: error: kubeadm did not end within 0 s"
+
+
+def test_two_runs_on_one_node_never_overlap(node):
+    """An earlier run goes on when its connection was cut; the next one waits for it."""
+    (node.root / "run").mkdir()
+    with (node.root / "run/other").open("w") as held:
+        # The same file under another name, so that the end of the run does not let go of it.
+        (node.root / "run/kubeadm.lock").hardlink_to(node.root / "run/other")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "another kubeadm has been running" in node.run("init", INIT)["msg"]
+    assert node.commands == []
+    assert node.run("init", INIT)["changed"]
+
+
+def test_check_mode_runs_nothing(node):
+    assert node.run("init", INIT, check=True)["changed"]
+    node.mark(state="member")
+    (node.root / "kubernetes/kubelet.conf").touch()
+    assert not node.run("init", INIT, check=True)["changed"]
+    assert node.commands == []
+    assert not (node.root / "run").exists()
