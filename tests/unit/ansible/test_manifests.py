@@ -35,7 +35,7 @@ def test_objects_are_applied_as_one_list(kubectl, tmp_path, said, changed):
 
 
 def test_a_refusal_is_told(kubectl, programs):
-    programs.add("kubectl", "echo 'error: forbidden' >&2; exit 1")
+    programs.add("kubectl", "cat >/dev/null; echo 'error: forbidden' >&2; exit 1")
     assert converge(kprov_manifests, manifests=[ROLE])["msg"] == "kubectl apply: error: forbidden"
 
 
