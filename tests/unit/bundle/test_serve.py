@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kprov.bundle.serve import Configuration, Served, launch, listen, parse_configuration, serving
+from kprov.bundle.fileserver import serving
+from kprov.bundle.serve import Configuration, Served, launch, listen, parse_configuration
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ def test_an_address_of_another_machine_is_refused(file: Path) -> None:
         ("", "shape"),
         ("[]", "shape"),
         ('{"addresses": ["127.0.0.1"], "files": {}}', "watch_pid"),
+        ('{"addresses": ["127.0.0.1"], "files": {}, "watch_pid": 0}', "watch_pid"),
+        ('{"addresses": ["127.0.0.1"], "files": {}, "watch_pid": 1, "max_lifetime_s": 1e12}', "max_lifetime_s"),
         ('{"addresses": [], "files": {}, "watch_pid": 1}', "no address"),
         ('{"addresses": ["127.0.0.1"], "files": {"a": "/does/not/exist"}, "watch_pid": 1}', "/does/not/exist"),
     ],
