@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -62,12 +63,14 @@ class Role:
 ROLES = [Role(path) for path in sorted((ROOT / "roles").iterdir()) if path.is_dir()]
 
 
+@cache
 def names_in(template: str) -> set[str]:
     """The variables that a template reads and does not set itself."""
     names = list(jinja2.Environment(autoescape=True).parse(template).find_all(jinja2.nodes.Name))
     return {name.name for name in names if name.ctx == "load"} - {name.name for name in names if name.ctx == "store"}
 
 
+@cache
 def _yaml(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
