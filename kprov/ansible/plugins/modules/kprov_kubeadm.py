@@ -40,6 +40,7 @@ log: {description: Where kubeadm's output is kept on the node., returned: always
 repaired: {description: Whether an interrupted run was undone first., returned: always, type: bool}
 """
 
+import contextlib
 import fcntl
 import glob
 import json
@@ -154,7 +155,8 @@ def traces():
     return any(glob.glob(trace) for trace in TRACES)
 
 
-def lock():
+@contextlib.contextmanager
+def alone():
     """Wait for an earlier run of this module on the node: it goes on when its connection is cut."""
     handle = os.open(RUNTIME + "/kubeadm.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + LOCK_S
@@ -163,10 +165,15 @@ def lock():
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
+                os.close(handle)
                 raise KubeadmError("another kubeadm has been running on the node for %d s" % LOCK_S) from None
             time.sleep(0.5)
         else:
-            return handle
+            break
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def run(command, log):
@@ -281,18 +288,17 @@ def main():
         module.exit_json(changed=not settled(), log=log, repaired=False)
     for folder in (RUNTIME, LOGS):
         os.makedirs(folder, mode=0o700, exist_ok=True)
+    repaired = None
     try:
-        held = lock()
-        if settled():
-            module.exit_json(changed=False, log=log, repaired=False)
-        seen = marker()
-        if traces() and (seen is None or seen["cluster"] != params["cluster"]):
-            raise KubeadmError("the node carries another cluster (/etc/kubernetes or /var/lib/etcd is in use)")
-        repaired = become_member(params, log)
-        os.close(held)
+        with alone():
+            if not settled():
+                seen = marker()
+                if traces() and (seen is None or seen["cluster"] != params["cluster"]):
+                    raise KubeadmError("the node carries another cluster (/etc/kubernetes or /var/lib/etcd is in use)")
+                repaired = become_member(params, log)
     except KubeadmError as error:
         module.fail_json(msg=str(error), log=log)
-    module.exit_json(changed=True, log=log, repaired=repaired)
+    module.exit_json(changed=repaired is not None, log=log, repaired=bool(repaired))
 
 
 if __name__ == "__main__":
