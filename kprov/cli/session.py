@@ -20,6 +20,7 @@ from kprov.journal.folders import EVENTS, new_run_folder
 from kprov.journal.journal import Journal
 from kprov.lab.providers import provider
 from kprov.phases.base import Context
+from kprov.phases.supported import line_of
 from kprov.release.catalog import resolve
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Set
         SpecError: the version in the cluster file has no rules.
         InputError: another kprov is at work on the cluster, or the lab's provider cannot be used.
     """
-    release = resolve(loaded.spec, file=str(loaded.paths.file), line=_line(loaded.origins["kubernetes.version"]))
+    release = resolve(loaded.spec, file=str(loaded.paths.file), line=line_of(loaded, "kubernetes.version"))
     machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
     store = default_store(os.environ)
     started = time.monotonic()
@@ -102,12 +103,3 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted.exit_code
     return error.exit_code if isinstance(error, KprovError) else KprovError.exit_code
-
-
-def _line(origin: str) -> int:
-    """The line of an origin, 0 where the value is a default.
-
-    >>> _line("cluster.yaml:7"), _line("default")
-    (7, 0)
-    """
-    return int(origin.rpartition(":")[2]) if ":" in origin else 0

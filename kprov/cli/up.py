@@ -26,12 +26,15 @@ def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, .
     from kprov.cli.upshot import summary_of  # noqa: PLC0415
     from kprov.console.summary import print_summary  # noqa: PLC0415
     from kprov.phases.base import chosen, run_all  # noqa: PLC0415
+    from kprov.phases.supported import refuse_unsupported  # noqa: PLC0415
     from kprov.phases.up import UP  # noqa: PLC0415
     from kprov.report.results import save_results  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
 
     phases = chosen(UP, first=first, last=last, skip=skip)
-    with session("up", load(file), phases, settings) as context:
+    loaded = load(file)
+    refuse_unsupported(loaded)
+    with session("up", loaded, phases, settings) as context:
         done = run_all(phases, context)
         if done.results:
             save_results(done.results, context.run / "checks.json")

@@ -1,0 +1,49 @@
+"""What the cluster file may ask for and this version of kprov cannot make yet: said before anything is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kprov.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from kprov.spec.load import Loaded
+
+_PLUGINS: Final = ("bridge",)
+_ENDPOINTS: Final = ("node-local", "external", "single")
+
+
+def refuse_unsupported(loaded: Loaded) -> None:
+    """Refuse a valid cluster file that asks for more than this version makes.
+
+    Raises:
+        SpecError: everything at once, each with its line.
+    """
+    spec = loaded.spec
+    asked = {
+        "network.plugin": (spec.network.plugin, _PLUGINS),
+        "endpoint.mode": (spec.endpoint.mode, _ENDPOINTS),
+        "etcd.topology": (spec.etcd.topology, ("stacked",)),
+        "bundle.source": ("packages" if "packages" in spec.bundle.source else spec.bundle.source[0], ("packages",)),
+    }
+    if spec.lab is not None:
+        asked["lab.provider"] = (spec.lab.provider, ("podman", "docker"))
+    problems = [
+        Problem(
+            str(loaded.paths.file),
+            line_of(loaded, key),
+            key,
+            f"`kprov up` cannot make `{value}` in this version",
+            f"{' or '.join(can)}; rendering an inventory works for every value",
+        )
+        for key, (value, can) in asked.items()
+        if value not in can
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def line_of(loaded: Loaded, key: str) -> int:
+    """The line of a key in the cluster file, 0 where its value is a default."""
+    origin = loaded.origins[key]
+    return int(origin.rpartition(":")[2]) if ":" in origin else 0
