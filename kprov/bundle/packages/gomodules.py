@@ -146,6 +146,7 @@ class GoModules:
             GOPATH=str(self._folder / "go"),
             GOMODCACHE=str(self._folder / "modules"),
             GOCACHE=str(self._folder / "cache"),
+            GOTMPDIR=str(self._folder),
             CGO_ENABLED="0",
         )
 

@@ -114,7 +114,7 @@ class Builder:
             ],
             what=f"cannot build {program}",
             log=log,
-            env=self._go(tree.gopath),
+            env=self._go(tree.gopath, target.parent),
             cwd=tree.folder,
         )
         return tree.origin(kubernetes)
@@ -130,7 +130,8 @@ class Builder:
         run(command, what="cannot build pause", log=log, env=environment(self._base))
         return Origin("3.2", f"debian:kubernetes={tree.debian}")
 
-    def _go(self, gopath: Path) -> dict[str, str]:
+    def _go(self, gopath: Path, scratch: Path) -> dict[str, str]:
+        """Go's environment; what an interrupted build leaves in ``scratch`` is removed with it."""
         return environment(
             self._base,
             [GO_BIN],
@@ -138,6 +139,7 @@ class Builder:
             GOENV="off",
             GOPATH=str(gopath),
             GOCACHE=str(self._work / "kubernetes-go-cache"),
+            GOTMPDIR=str(scratch),
             CGO_ENABLED="0",
         )
 
@@ -145,7 +147,7 @@ class Builder:
         """Generate the one file that the tree lacks, as ``make gen_openapi`` does, without its search for staleness."""
         what = "cannot generate the API server's OpenAPI definitions"
         generator = gopath / "openapi-gen"
-        env = self._go(gopath)
+        env = self._go(gopath, gopath.parent)
         source = f"{_PACKAGE}/vendor/k8s.io/kube-openapi/cmd/openapi-gen"
         run(["go", "build", "-trimpath", "-o", generator, source], what=what, log=log, env=env, cwd=top)
         run(
