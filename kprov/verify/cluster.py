@@ -23,9 +23,9 @@ from kprov.verify.questions import node_questions
 from kprov.verify.view import VIEW_QUESTIONS, View, view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from kprov.verify.probe import ProbePod, Reach
+    from kprov.verify.probe import ProbePod, Reach, Sight
     from kprov.verify.settings import Settings, Target
 
 _DEADLINE_S: Final = 60.0
@@ -45,10 +45,11 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswers:
-    """What came of the probe: its pods by node, the service's address, and what each node's pod reached."""
+    """What came of the probe: its pods by node, its service, and what each node's pod got from each target."""
 
     pods: Mapping[str, ProbePod]
     service: str
+    behind: frozenset[str]
     reached: Mapping[str, Mapping[str, Reach]]
 
 
@@ -128,8 +129,7 @@ class ClusterUnderTest:
             _complain_if_refused(first)
             stale = probe.stale(first["stale"].text, datetime.now(UTC), probe.boot_id(), probe.lives)
             machine.ask(probe.delete(stale))
-            pods, service = self._wait(machine, seen)
-            return self._ask_probe(machine, pods, service)
+            return self._ask_probe(machine, self._wait(machine, seen))
         except SilentMachineError as error:
             raise ProbeError(f"{machine.name} fell silent: {error}") from error
         finally:
@@ -153,33 +153,32 @@ class ClusterUnderTest:
         self._made_through = None
         raise NoControlPlaneError("; ".join(said))
 
-    def _wait(self, machine: Machine, seen: View) -> tuple[tuple[ProbePod, ...], str]:
-        """Wait until the view is settled and the probe's pods run on all ready nodes; the pods and the service."""
+    def _wait(self, machine: Machine, seen: View) -> Sight:
+        """Wait until the view is settled and the probe is complete on all ready nodes, or time is over."""
         deadline = time.monotonic() + _DEADLINE_S
         while True:
             found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else VIEW_QUESTIONS)})
-            if not self._view.done() and all(found[name].ok for name in VIEW_QUESTIONS):
-                seen = view(found)
             late = time.monotonic() > deadline
-            if not self._view.done() and (seen.settled or late):
-                self._view.set_result(seen)
-            pods = probe.probe_pods(found["pods"].text) if found["pods"].ok else ()
-            waiting = seen.ready_nodes - {pod.node for pod in pods if pod.running or pod.hopeless}
-            if late or (self._view.done() and not waiting) or self._stop.wait(_POLL_S):
-                return pods, probe.service_address(found["service"].text) if found["service"].ok else ""
+            if not self._view.done():
+                seen = view(found) if all(found[name].ok for name in VIEW_QUESTIONS) else seen
+                if seen.settled or late:
+                    self._view.set_result(seen)
+            sight = probe.sight(found)
+            if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(_POLL_S):
+                return sight
 
-    def _ask_probe(self, machine: Machine, pods: Sequence[ProbePod], service: str) -> ProbeAnswers:
+    def _ask_probe(self, machine: Machine, sight: Sight) -> ProbeAnswers:
         """Have the pods that run ask each other, the service and the DNS."""
-        running = [pod for pod in pods if pod.running]
         reached: dict[str, dict[str, Reach]] = {}
-        if running and not self._stop.is_set():
+        if sight.running and not self._stop.is_set():
             names = () if self.settings.without_dns else (self.service_name, self.api_name)
-            asked = probe.ask_pods(self._namespace, running, service, names)
+            asked = probe.ask_pods(self._namespace, sight.running, sight.service if sight.behind else "", names)
             reached = probe.reached(machine.ask({"reach": asked})["reach"].text)
         return ProbeAnswers(
-            pods={pod.node: pod for pod in pods},
-            service=service,
-            reached={pod.node: reached.get(pod.name, {}) for pod in running},
+            pods={pod.node: pod for pod in sight.pods},
+            service=sight.service,
+            behind=sight.behind,
+            reached={pod.node: reached.get(pod.name, {}) for pod in sight.running},
         )
 
     def _remove_probe(self) -> None:

@@ -15,7 +15,9 @@ from kprov.verify.manifests import LABEL, NAME, PORT, objects
 from kprov.verify.questions import KUBECTL, KUBECTL_UNTIMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from kprov.ssh.batch import Answer
 
 _LONGEST_RUN_S: Final = 900
 """No verification runs longer than this: an older namespace is nobody's."""
@@ -37,6 +39,25 @@ class ProbePod:
     def hopeless(self) -> bool:
         """Whether waiting longer helps nothing: its image is not on the node."""
         return self.why.startswith("ErrImageNeverPull")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The probe as the API server has it: its pods, the service's address, and the addresses of pods behind it."""
+
+    pods: tuple[ProbePod, ...]
+    service: str
+    behind: frozenset[str]
+
+    @property
+    def running(self) -> tuple[ProbePod, ...]:
+        """The pods that run."""
+        return tuple(pod for pod in self.pods if pod.running)
+
+    def complete(self, nodes: Collection[str]) -> bool:
+        """Whether waiting longer changes nothing: each node's pod runs and is behind the service, or never will."""
+        decided = {pod.node for pod in self.pods if pod.hopeless or (pod.running and pod.address in self.behind)}
+        return decided.issuperset(nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +93,21 @@ def delete(namespaces: Sequence[str]) -> dict[str, str]:
 
 
 def look(namespace: str) -> dict[str, str]:
-    """The commands that show the pods and the service."""
-    return {
-        "pods": f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/pods",
-        "service": f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/services/{NAME}",
-    }
+    """The commands that show the pods, the service and what is behind it."""
+    paths = {"pods": "pods", "service": f"services/{NAME}", "endpoints": f"endpoints/{NAME}"}
+    return {name: f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/{path}" for name, path in paths.items()}
+
+
+def sight(answers: Mapping[str, Answer]) -> Sight:
+    """The probe in the answers to ``look``; what the API server did not tell is not there."""
+    pods, service, endpoints = (
+        json.loads(answers[name].text) if answers[name].ok else {} for name in ("pods", "service", "endpoints")
+    )
+    return Sight(
+        pods=tuple(_probe_pod(item) for item in pods.get("items", ())),
+        service=str(service.get("spec", {}).get("clusterIP", "")),
+        behind=frozenset(each["ip"] for subset in endpoints.get("subsets", ()) for each in subset.get("addresses", ())),
+    )
 
 
 FIND_STALE: Final = {"stale": f"{KUBECTL} get --raw '/api/v1/namespaces?labelSelector={LABEL.replace('/', '%2F')}'"}
@@ -101,11 +132,6 @@ def stale(text: str, now: datetime, boot: str, lives: Callable[[int], bool]) -> 
     return tuple(found)
 
 
-def probe_pods(text: str) -> tuple[ProbePod, ...]:
-    """The probe pods in the answer to ``look``."""
-    return tuple(_probe_pod(item) for item in json.loads(text).get("items", ()))
-
-
 def _probe_pod(item: dict[str, Any]) -> ProbePod:
     status = item["status"]
     states = [each["state"] for each in status.get("containerStatuses", ())]
@@ -125,11 +151,6 @@ def _wanted_node(spec: dict[str, Any]) -> str:
         r'"key": "metadata.name", "operator": "In", "values": \["([^"]+)"', json.dumps(spec, sort_keys=True)
     )
     return found[1] if found else ""
-
-
-def service_address(text: str) -> str:
-    """The probe service's address in the answer to ``look``; empty where it has none."""
-    return str(json.loads(text).get("spec", {}).get("clusterIP", ""))
 
 
 def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:

@@ -37,7 +37,17 @@ def test_pod_to_pod(pair, probed):
     assert answer == there, f"{here} asked the pod on {there} and was answered by {answer or 'nobody'}"
 
 
+def test_endpoints(cluster):
+    """the service has every pod behind it"""
+    missing = [
+        pod.node for pod in cluster.probe.pods.values() if pod.running and pod.address not in cluster.probe.behind
+    ]
+    assert not missing, f"not the pods on {', '.join(missing)}: kube-controller-manager did not put them there in time"
+
+
 def test_service(node, cluster, probed):
     """its pod reaches a service"""
+    if not cluster.probe.behind:
+        pytest.skip("the service has no pod behind it")
     answer = probed(node.name, "service")
     assert answer in cluster.probe.pods, f"the service {cluster.probe.service} answered {answer or 'nothing'}"

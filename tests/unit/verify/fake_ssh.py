@@ -118,6 +118,7 @@ _FIXED = {
     "stale": lambda _c, _h: '{"items": []}',
     "pods": _probe_pods,
     "service": lambda _c, _h: '{"spec": {"clusterIP": "10.96.7.7"}}',
+    "endpoints": lambda _c, _h: '{"subsets": [{"addresses": [{"ip": "10.244.0.9"}]}]}',
 }
 
 

@@ -8,8 +8,9 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify.manifests import objects
-from kprov.verify.probe import ProbePod, ask_pods, create, probe_pods, reached, service_address, stale
+from kprov.verify.probe import ProbePod, Sight, ask_pods, create, reached, sight, stale
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,16 +89,26 @@ def test_pods_are_told_with_their_node_and_what_they_wait_for() -> None:
              {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]}},
         {"metadata": {"name": "d"}, "spec": {"nodeName": "w3"}, "status": {"phase": "Pending"}},
     ]})  # fmt: skip
-    m1, w1, w2, w3 = probe_pods(text)
+    answers = {"pods": Answer(text, 0), "service": Answer("Error from server (NotFound)", 1), "endpoints": NOT_ASKED}
+    found = sight(answers)
+    assert (found.service, found.behind, found.running) == ("", frozenset(), found.pods[:1])
+    m1, w1, w2, w3 = found.pods
     assert m1 == ProbePod("a", "m1", "10.244.0.9", running=True)
     assert (w1.running, w1.hopeless, w1.why) == (False, True, "ErrImageNeverPull Container image is not present")
     assert (w2.node, w2.why, w2.hopeless) == ("w2", "0/3 nodes are available", False)
     assert (w3.running, w3.why) == (False, "Pending")
 
 
-def test_a_service_without_an_address_has_none() -> None:
-    assert service_address('{"spec": {"clusterIP": "10.96.7.7"}}') == "10.96.7.7"
-    assert service_address("{}") == ""
+def test_the_probe_is_complete_when_every_pod_runs_behind_the_service_or_never_will() -> None:
+    a = ProbePod("a", "m1", "10.244.0.9", running=True)
+    hopeless = ProbePod("b", "w1", "", running=False, why="ErrImageNeverPull")
+    waiting = ProbePod("b", "w1", "", running=False, why="ContainerCreating")
+    behind = frozenset({"10.244.0.9"})
+    assert Sight((a, hopeless), "10.96.7.7", behind).complete(["m1", "w1"])
+    assert Sight((a, waiting), "10.96.7.7", behind).complete(["m1"])
+    assert not Sight((a, waiting), "10.96.7.7", behind).complete(["m1", "w1"])
+    assert not Sight((a,), "10.96.7.7", frozenset()).complete(["m1"])
+    assert not Sight((a,), "10.96.7.7", behind).complete(["m1", "w1"])
 
 
 def test_namespaces_of_dead_runs_are_stale_and_those_of_living_ones_are_not() -> None:

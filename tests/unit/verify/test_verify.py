@@ -96,25 +96,6 @@ def test_a_silent_machine_is_one_failure_and_is_told_as_unreachable(fake: FakeCl
     assert ("m2", "nodes") in fake.asked, "the next control plane is asked in its place"
 
 
-def test_without_any_api_server_one_check_says_so_and_the_rest_is_skipped(fake: FakeCluster) -> None:
-    refused = ["The connection to the server api.book.internal:8443 was refused", 1]
-    fake.world["answers"] = {name: {"nodes": refused} for name in ("m1", "m2")}
-    fake.save()
-    results = verify(fake.settings)
-    assert bad(results) == {("control plane", "kubectl answers on a control plane", "")}
-    assert "was refused" in results.bad[0].message
-    assert not results.ok
-
-
-def test_an_api_server_that_refuses_the_probe_is_told_once(fake: FakeCluster) -> None:
-    fake.world["answers"] = {"m1": {"create.1": ["Error from server (Forbidden): exceeded quota", 1]}}
-    fake.save()
-    results = verify(fake.settings)
-    assert bad(results) == {("network", "the API server takes new pods and a service", "")}
-    assert "exceeded quota" in results.bad[0].message
-    assert any(question.startswith("delete.kprov-verify-") for _, question in fake.asked)
-
-
 def test_only_the_chosen_machines_are_checked_and_what_was_left_out_is_skipped_with_the_reason(
     fake: FakeCluster,
 ) -> None:

@@ -1,0 +1,43 @@
+"""What may still become ready is waited for, and what had its time is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kprov.verify.view import View
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+OLD, YOUNG = "2026-01-02T11:50:00Z", "2026-01-02T11:59:30Z"
+
+
+def pod(made: str, started: str, *, ready: bool, static: bool = False) -> dict[str, Any]:
+    notes = {"kubernetes.io/config.mirror": "x"} if static else {}
+    state = {"ready": ready, "state": {"running": {"startedAt": started}}}
+    return {"metadata": {"creationTimestamp": made, "annotations": notes}, "status": {"containerStatuses": [state]}}
+
+
+def node(made: str, status: str) -> dict[str, Any]:
+    return {"metadata": {"creationTimestamp": made}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "pods", "settled"),
+    [
+        ([node(OLD, "True")], [pod(OLD, OLD, ready=True)], True),
+        ([node(YOUNG, "False")], [], False),
+        ([node(OLD, "Unknown")], [], True),
+        ([], [pod(YOUNG, YOUNG, ready=False)], False),
+        ([], [pod(OLD, YOUNG, ready=False)], False),
+        ([], [pod(OLD, OLD, ready=False)], True),
+        ([], [pod(YOUNG, YOUNG, ready=False, static=True)], True),
+        ([], [{"metadata": {"creationTimestamp": YOUNG}, "status": {"phase": "Pending"}}], False),
+    ],
+)
+def test_only_what_is_young_and_not_ready_is_waited_for(
+    nodes: list[dict[str, Any]], pods: list[dict[str, Any]], settled: bool
+) -> None:
+    seen = View(dict(enumerate(nodes)), dict(enumerate(pods)), NOW)  # type: ignore[arg-type]
+    assert seen.settled is settled
