@@ -20,7 +20,7 @@ def refuse_unsupported(loaded: Loaded) -> None:
         SpecError: everything at once, each with its line.
     """
     spec = loaded.spec
-    asked = {
+    asked: dict[str, tuple[str, tuple[str, ...]]] = {
         "network.plugin": (spec.network.plugin, _PLUGINS),
         "endpoint.mode": (spec.endpoint.mode, _ENDPOINTS),
         "etcd.topology": (spec.etcd.topology, ("stacked",)),
