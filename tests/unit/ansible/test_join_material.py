@@ -66,8 +66,9 @@ def test_members_are_recognised_by_name_and_before_they_started_by_address():
     assert kprov_join_material.left_over_members({"members": members}, [M2, M3, W1]) == ["ff", "10"]
 
 
-def test_a_worker_has_no_member_even_where_an_address_was_reused():
-    assert kprov_join_material.left_over_members({"members": [member(1, "x", W1["address"])]}, [W1]) == []
+def test_a_worker_has_no_member_even_where_a_name_or_an_address_was_reused():
+    members = [member(1, "x", W1["address"]), member(2, "w1", "10.0.0.9")]
+    assert kprov_join_material.left_over_members({"members": members}, [W1]) == []
 
 
 def test_a_token_lives_a_quarter_of_an_hour_and_lets_a_node_do_nothing_but_join():

@@ -22,7 +22,14 @@ def test_swap_lines_become_comments_and_no_other_line_changes():
     assert [line for line, old in zip(after, before, strict=True) if line != old] == [kprov_swap.MARK + before[2]]
 
 
-@pytest.mark.parametrize("text", ["", "/swap /data ext4 defaults 0 0\n", "tmpfs /swap tmpfs size=1g 0 0\n"])
+def test_swap_is_known_by_its_type_whatever_stands_for_its_place():
+    for place in ("none", "swap", "sw"):
+        assert kprov_swap.without_swap(f"UUID=2 {place} swap defaults 0 0\n").startswith(kprov_swap.MARK)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "fuse none fuse ro 0 0\n", "/swap /data ext4 defaults 0 0\n", "tmpfs /swap tmpfs size=1g 0 0\n"]
+)
 def test_a_table_without_swap_is_left_alone(text):
     assert kprov_swap.without_swap(text) == text
 
