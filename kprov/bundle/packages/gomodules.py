@@ -42,6 +42,11 @@ class GoProgram:
         """Its version and where it comes from."""
         return Origin(self.version.removeprefix("v"), f"go:{self.module}@{self.version}")
 
+    @property
+    def recipe(self) -> dict[str, str]:
+        """What decides the program beside its version."""
+        return {key: value for key, value in (("toolchain", self.toolchain), ("stamp", self.stamp)) if value}
+
 
 # CoreDNS 1.9 and 1.10 fall back to discovery v1beta1, which is what Kubernetes 1.20 speaks.
 COREDNS = GoProgram(
@@ -60,7 +65,8 @@ CRICTL = GoProgram(
     version="v1.30.0",
     package="./cmd/crictl",
     toolchain="go1.22.12",
-    stamp="sigs.k8s.io/cri-tools/pkg/version.Version",
+    # Its go.mod of that version still carries the older path, which is also why `go install` refuses it.
+    stamp="github.com/kubernetes-sigs/cri-tools/pkg/version.Version",
     consequence="Nodes have no crictl: kubeadm cannot ask the runtime for images, people use ctr -n k8s.io instead.",
 )
 
@@ -84,7 +90,7 @@ class GoModules:
             UnreachableError: no proxy answers in time, or it does not have the version.
         """
         command = ["go", "list", "-m", f"{program.module}@{program.version}"]
-        what = "no Go module proxy is reached"
+        what = f"no Go module proxy gives {program.module}@{program.version}"
         try:
             run(command, what=what, log=self._log, env=self._go(GO_BIN), cwd=self._new(), timeout_s=_PROBE_TIMEOUT_S)
         except CheckFailed as error:
@@ -93,7 +99,7 @@ class GoModules:
     def build(self, program: GoProgram, target: Path) -> Origin:
         """Build a program, static and stripped, into the folder ``target``.
 
-        A module with ``replace`` directives refuses ``go install module@version``, so the module is downloaded (its
+        ``go install module@version`` refuses modules with ``replace`` directives, so the module is downloaded (its
         checksum verified by Go's checksum database) and built where it was unpacked.
 
         Raises:

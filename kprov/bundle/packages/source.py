@@ -132,7 +132,8 @@ class _Build:
             return self._workshop.go_program(program, target, log)
 
         try:
-            return self._part(f"{program.name}-{program.origin.version}", f"building {program.name}", build)
+            name = f"{program.name}-{program.origin.version}"
+            return self._part(name, f"building {program.name}", build, program.recipe)
         except (UnreachableError, CheckFailed) as error:
             self._done += 1
             self._left_out.append(LeftOut(program.name, f"{error.what}: {error.why}", program.consequence))
