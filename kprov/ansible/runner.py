@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from kprov import project
 from kprov.errors import Interrupted, KprovError, PlaybookError, UnreachableError
-from kprov.events import TaskFinished, TaskStarted
+from kprov.events import Notice, TaskFinished, TaskStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -84,6 +84,9 @@ class AnsiblePlaybooks:
     def run(self, playbook: str, emit: Emit, *, check: bool = False) -> Recap:
         """See ``Playbooks.run``."""
         home = project.ansible_home()
+        if self.strategy == "mitogen" and not _mitogen():
+            text = "Mitogen is not installed: Ansible's own strategy is used"
+            emit(Notice("warning", text, "Install it with `pip install 'kprov[fast]'`."))
         command = [
             str(Path(sys.executable).parent / "ansible-playbook"),
             "--inventory",

@@ -24,10 +24,10 @@ def report(file: Path, to: Path | None) -> None:
     cluster file under artifacts/runs; '--to -' writes it to standard output.
     """
     from kprov.errors import InputError  # noqa: PLC0415 - help needs none of these
-    from kprov.journal.folders import EVENTS, PAGE, RESULTS, run_folders  # noqa: PLC0415
+    from kprov.journal.folders import EVENTS, PAGE, run_folders  # noqa: PLC0415
     from kprov.journal.read import read  # noqa: PLC0415
     from kprov.report.html import render_html, write_html  # noqa: PLC0415
-    from kprov.report.results import load_results  # noqa: PLC0415
+    from kprov.report.results import RESULTS, load_results  # noqa: PLC0415
     from kprov.report.timeline import run_of  # noqa: PLC0415
     from kprov.spec.paths import ClusterPaths  # noqa: PLC0415
 

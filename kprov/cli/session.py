@@ -26,6 +26,7 @@ from kprov.release.catalog import resolve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kprov.ansible.runner import Strategy
     from kprov.cli.options import Settings
     from kprov.phases.base import Phase
     from kprov.spec.load import Loaded
@@ -60,7 +61,9 @@ def exclusive(paths: ClusterPaths) -> Iterator[None]:
 
 
 @contextmanager
-def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings) -> Iterator[Context]:
+def session(
+    command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings, strategy: Strategy = "linear"
+) -> Iterator[Context]:
     """What phases need, with display and journal around it; the end of the run is told whatever happens.
 
     Raises:
@@ -84,7 +87,7 @@ def session(command: str, loaded: Loaded, phases: Sequence[Phase], settings: Set
                 loaded=loaded,
                 release=release,
                 provider=machines,
-                playbooks=AnsiblePlaybooks(loaded.paths.inventory, run / "ansible.log"),
+                playbooks=AnsiblePlaybooks(loaded.paths.inventory, run / "ansible.log", strategy),
                 store=store,
                 run=run,
                 emit=emit,

@@ -6,6 +6,7 @@ from pathlib import Path  # noqa: TC003 - click passes it
 
 import click
 
+from kprov.ansible.runner import Strategy  # noqa: TC001 - click passes it
 from kprov.cli.options import Settings, common_options, file_option
 
 
@@ -14,9 +15,16 @@ from kprov.cli.options import Settings, common_options, file_option
 @click.option("--from", "first", default="", metavar="PHASE", help="Begin with this phase.")
 @click.option("--until", "last", default="", metavar="PHASE", help="End after this phase.")
 @click.option("--skip", multiple=True, metavar="PHASE", help="Leave this phase out; may be given several times.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["linear", "mitogen"]),
+    default="linear",
+    show_default=True,
+    help="How Ansible runs tasks: its own way, or by Mitogen (kprov[fast]).",
+)
 @common_options
 @click.pass_obj
-def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, ...]) -> None:
+def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, ...], strategy: Strategy) -> None:
     """Make the cluster that the cluster file describes, and prove that it works.
 
     The phases, in order: bundle, lab, trust, preflight, inventory, cluster, kubeconfig, verify. Each may be repeated:
@@ -28,14 +36,11 @@ def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, .
     from kprov.phases.base import chosen, run_all  # noqa: PLC0415
     from kprov.phases.supported import refuse_unsupported  # noqa: PLC0415
     from kprov.phases.up import UP  # noqa: PLC0415
-    from kprov.report.results import save_results  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
 
     phases = chosen(UP, first=first, last=last, skip=skip)
     loaded = load(file)
     refuse_unsupported(loaded)
-    with session("up", loaded, phases, settings) as context:
+    with session("up", loaded, phases, settings, strategy) as context:
         done = run_all(phases, context)
-        if done.results:
-            save_results(done.results, context.run / "checks.json")
     print_summary(summary_of(done), color=settings.color)

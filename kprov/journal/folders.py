@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVENTS = "events.jsonl"
-RESULTS = "checks.json"
 PAGE = "report.html"
 _KEPT = 50
 _NAME = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?")

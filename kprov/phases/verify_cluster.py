@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed
-from kprov.events import Notice, Progress
+from kprov.events import Notice
 from kprov.phases.base import Context, Done
-from kprov.phases.machines import as_root, log_in
+from kprov.report.results import RESULTS, save_results
 from kprov.verify.run import verify
 from kprov.verify.settings import settings_for
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from typing import Final
 
     from kprov.verify.settings import Settings
-
-_SETTLE_S = 90
-_READY = f"--for=condition=Ready --timeout={_SETTLE_S}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +29,8 @@ class VerifyCluster:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
-        if context.recap and context.recap.changed:
-            settle(context)
         results = verify(promised(context), context.emit)
+        save_results(results, context.run / RESULTS)
         for check in results.bad:
             place = f"{check.host}: " if check.host else ""
             context.emit(Notice("error", f"{place}{check.suite}: {check.name}: {check.message}"))
@@ -48,14 +44,6 @@ class VerifyCluster:
         skipped = results.counts.get("skipped", 0)
         summary = f"{results.counts['passed']} checks passed" + (f", {skipped} skipped" if skipped else "")
         return Done(replace(context, results=results), "unchanged", summary)
-
-
-def settle(context: Context) -> None:
-    """Give the pods of a changed cluster the time to report ready; who is not is for the suites to say."""
-    context.emit(Progress("verify", "waiting for the control plane's pods"))
-    wait = f"kubectl --kubeconfig /etc/kubernetes/admin.conf wait pod --all -n kube-system {_READY}"
-    with log_in(context.loaded, context.spec.control_planes[0]) as remote:
-        remote.run(as_root(f"PATH=$PATH:/usr/local/bin {wait}"), timeout_s=_SETTLE_S + 10)
 
 
 def promised(context: Context) -> Settings:

@@ -17,6 +17,9 @@ from kprov.report.redact import redact
 if TYPE_CHECKING:
     from pathlib import Path
 
+RESULTS = "checks.json"
+"""The name of the file in the folder of a run."""
+
 # What XML 1.0 cannot hold, not even escaped (section 2.2, production Char).
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OUTCOMES: tuple[CheckOutcome, ...] = get_args(CheckOutcome)
