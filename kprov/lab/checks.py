@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from ipaddress import IPv4Network
 
-    from kprov.lab.engine import Container, NodeNetwork
+    from kprov.lab.engine import Survey
     from kprov.lab.host import Taken
     from kprov.lab.provider import LabRequest
 
@@ -27,9 +27,7 @@ class Seen:
     containers_by_node: Mapping[str, str]
     image: str
     taken: tuple[Taken, ...]
-    networks: tuple[NodeNetwork, ...]
-    containers: tuple[Container, ...]
-    names: frozenset[str]
+    engine: Survey
     inotify: int
     inotify_can_be_set: bool
 
@@ -52,9 +50,9 @@ def _addresses(lab: LabRequest) -> Iterator[Objection]:
 
 
 def _subnets(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
-    own = {network.interface for network in seen.networks if network.cluster == lab.name}
+    own = {network.interface for network in seen.engine.networks if network.cluster == lab.name}
     used: dict[IPv4Network, str] = {}
-    for network in seen.networks:
+    for network in seen.engine.networks:
         if network.cluster != lab.name:
             used |= dict.fromkeys(network.subnets, f"the network {network.name} of the container engine")
     for taken in seen.taken:
@@ -68,7 +66,7 @@ def _subnets(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
                     f"{what}, {net}, is in use on this host: {other} by {by}",
                     "Choose another network in the cluster file, or remove what uses this one.",
                 )
-    for network in seen.networks:
+    for network in seen.engine.networks:
         inside = [net for net in network.unreachable if network.cluster != lab.name and net.overlaps(lab.subnet)]
         for net in inside:
             yield Objection(
@@ -78,16 +76,16 @@ def _subnets(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
 
 
 def _clashes(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
-    ours = {container.name for container in seen.containers if container.cluster == lab.name}
+    ours = {container.name for container in seen.engine.containers if container.cluster == lab.name}
     for name in seen.containers_by_node.values():
-        if name in seen.names and name not in ours:
+        if name in seen.engine.names and name not in ours:
             yield Objection(
                 f"there is a container {name} that is not of this lab", "Rename the cluster, or remove that container."
             )
 
 
 def _differences(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
-    for network in seen.networks:
+    for network in seen.engine.networks:
         if network.cluster != lab.name:
             continue
         if network.subnets != (lab.subnet,):
@@ -96,7 +94,7 @@ def _differences(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
             has, wants = _list(network.unreachable), _list(lab.unreachable)
             yield Objection(f"the lab exists with the pod and service networks {has}, not {wants}", _REMAKE)
     wanted = {seen.containers_by_node[machine.name]: machine for machine in lab.machines}
-    for container in seen.containers:
+    for container in seen.engine.containers:
         if container.cluster != lab.name or container.name not in wanted:
             continue
         address = wanted[container.name].address

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed
-from kprov.lab.engine import Container, EngineName, NodeNetwork, NodeRequest, State
+from kprov.lab.engine import Container, EngineName, NodeNetwork, NodeRequest, State, Survey
 from kprov.lab.process import Completed
 
 if TYPE_CHECKING:
@@ -26,13 +26,9 @@ class FakeEngine:
     made: dict[str, Container] = field(default_factory=dict)
     nets: dict[str, NodeNetwork] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
-    admitted: dict[str, set[str]] = field(default_factory=dict)
+    admitted: dict[str, list[str]] = field(default_factory=dict)
     breaks: set[str] = field(default_factory=set)
     trouble: str = ""
-
-    def unusable(self) -> str:
-        """What the test says."""
-        return self.trouble
 
     def image_exists(self, tag: str) -> bool:
         """Whether it was imported."""
@@ -43,9 +39,11 @@ class FakeEngine:
         archive.stat()
         self.images.add(tag)
 
-    def names(self) -> frozenset[str]:
-        """All containers."""
-        return frozenset(self.made) | self.foreign
+    def survey(self) -> Survey:
+        """Everything at once, where the test lets the engine work."""
+        if self.trouble:
+            raise CheckFailed("containers cannot be listed", why=self.trouble)
+        return Survey(frozenset(self.made) | self.foreign, self.containers(), self.networks())
 
     def containers(self, cluster: str = "") -> tuple[Container, ...]:
         """The nodes of this lab, or of all labs."""
@@ -67,7 +65,7 @@ class FakeEngine:
 
     def create(self, node: NodeRequest) -> None:
         """Make a node in a network that exists."""
-        if node.network not in self.nets or node.image not in self.images or node.name in self.names():
+        if node.network not in self.nets or node.image not in self.images or node.name in self.made:
             raise CheckFailed(f"the node {node.node} cannot be made", why="no network, no image, or the name is taken")
         state: State = "unborn" if node.node in self.breaks else "running"
         self.made[node.name] = Container(node.name, node.cluster, node.node, node.address, node.image, state)
@@ -84,14 +82,18 @@ class FakeEngine:
             self.made.pop(name, None)
             self.admitted.pop(name, None)
 
-    def execute(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> Completed:
-        """Show the host key, or take a key: the two things that a lab asks of a node."""
+    def execute(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> Completed:  # noqa: ARG002
+        """Take a key: all that a lab asks of a node."""
         if self.made[name].state != "running":
             return Completed(255, "", "container state improper")
-        if argv[0] == "cat":
-            return Completed(0, f"ssh-ed25519 KEY-OF-{name} {name}\n", "")
-        self.admitted.setdefault(name, set()).add(stdin.decode().strip())
+        self.admitted.setdefault(name, []).append(stdin.decode().strip())
         return Completed(0, "", "")
+
+    def read(self, container: Container, path: str) -> str:
+        """The host key, or the keys that were taken."""
+        if path.endswith(".pub"):
+            return f"ssh-ed25519 KEY-OF-{container.name} {container.name}\n"
+        return "".join(f"{key}\n" for key in self.admitted.get(container.name, ()))
 
 
 @dataclass

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kprov.errors import InputError
+from kprov.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kprov.lab.engine import Engine
+    from kprov.lab.engine import Engine, Survey
     from kprov.lab.host import Host
 
 _COMMANDS = {
@@ -63,6 +63,17 @@ def require(engine: Engine, host: Host, *, building: bool = False) -> None:
         found.append(Objection(f"missing here: {', '.join(missing)}", install))
     if not host.is_root():
         found.append(Objection("kprov does not run as root, which node containers need", "Run it as root, with sudo."))
-    if not found and (trouble := engine.unusable()):
-        found.append(Objection(trouble, f"Mend it until `{engine.name} info` works."))
     refuse(found, f"{engine.name} cannot make nodes on this host")
+
+
+def survey(engine: Engine) -> Survey:
+    """Everything in the engine.
+
+    Raises:
+        InputError: the engine does not work on this host.
+    """
+    try:
+        return engine.survey()
+    except CheckFailed as error:
+        remedy = f"Mend it until `{engine.name} info` works."
+        raise InputError(f"{engine.name} does not work on this host", why=error.why, remedy=remedy) from error

@@ -10,7 +10,7 @@ from kprov.errors import CheckFailed
 from kprov.events import Emit, Notice, Progress
 from kprov.lab import image, needs
 from kprov.lab.checks import Seen, objections
-from kprov.lab.engine import Container, Engine, NodeNetwork, NodeRequest
+from kprov.lab.engine import Container, Engine, NodeNetwork, NodeRequest, Survey
 from kprov.lab.host import REMEMBERED, Host
 from kprov.lab.limits import INOTIFY, raise_limits
 from kprov.lab.lock import alone
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PHASE = "lab"
 _GREETING_S = 1
+_HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+_AUTHORIZED = "/root/.ssh/authorized_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class ContainerLab:
             InputError: every reason at once.
         """
         needs.require(self._engine, self._host, building=True)
-        needs.refuse(objections(lab, self._look(lab)), f"the lab {lab.name} cannot be made on this host")
+        self._survey(lab)
 
     def up(self, lab: LabRequest, emit: Emit) -> int:
         """Make every machine that is missing, start every one that is stopped; return how many changed.
@@ -76,16 +78,20 @@ class ContainerLab:
             CheckFailed: the engine failed, or a machine does not boot.
         """
         with alone(lab.name, self._patience.lock_s):
-            self.check(lab)
-            image.ensure(self._recipe, self._engine, self._cache, emit)
-            existing = self._existing(lab.name)
-            if not any(container.state != "unborn" for container in existing.values()):
+            needs.require(self._engine, self._host, building=True)
+            seen = self._survey(lab)
+            existing = {one.node: one for one in seen.containers if one.cluster == lab.name}
+            born = {node for node, container in existing.items() if container.state != "unborn"}
+            networks = [network.name for network in seen.networks if network.cluster == lab.name]
+            if not born.issuperset(machine.name for machine in lab.machines):
+                image.ensure(self._recipe, self._engine, self._cache, emit)
+            if networks and not born:
                 # Nothing ever ran: what an interrupted run may have left is not worth mending.
                 sweep(self._engine, self._host, lab.name, emit, self._patience.settle_s)
-                existing = {}
-            network_name = self._connect(lab)
+                existing, networks = {}, []
+            network_name = networks[0] if networks else self._connect(lab)
             raise_limits(self._host, emit)
-            for inside in (lab.subnet, *lab.unreachable):
+            for inside in {lab.subnet, *lab.unreachable} - self._host.unreachable():
                 self._host.refuse(inside)
             _tell_extra(lab, existing, emit)
             emit(Progress(_PHASE, "starting machines", done=0, total=len(lab.machines)))
@@ -117,17 +123,8 @@ class ContainerLab:
             InputError: the engine cannot be used.
         """
         needs.require(self._engine, self._host)
-        existing = self._existing(lab.name)
-
-        def see(machine: MachineRequest) -> Machine:
-            container = existing.get(machine.name)
-            if container is None or container.state == "unborn":
-                return Machine(machine.name, machine.address, "absent")
-            if container.state != "running":
-                return Machine(machine.name, container.address, "stopped")
-            return Machine(machine.name, container.address, "running", self._host_keys(container))
-
-        return tuple(fan_out({machine.name: machine for machine in lab.machines}, see).values())
+        existing = {one.node: one for one in needs.survey(self._engine).containers if one.cluster == lab.name}
+        return tuple(self._see(machine, existing.get(machine.name)) for machine in lab.machines)
 
     def facts(self) -> Mapping[str, bool]:
         """``shared_kernel``: swap, modules, clock and kernel parameters belong to the host, not to a node."""
@@ -137,41 +134,43 @@ class ContainerLab:
         """Where the host's kernel parameters are noted while a lab is up."""
         return (REMEMBERED,)
 
-    def _look(self, lab: LabRequest) -> Seen:
-        return Seen(
+    def _survey(self, lab: LabRequest) -> Survey:
+        """Look at the engine and the host, and refuse what stands against the lab."""
+        seen = Seen(
             containers_by_node={machine.name: _container_name(lab.name, machine.name) for machine in lab.machines},
             image=self._recipe.tag,
             taken=self._host.taken(),
-            networks=self._engine.networks(),
-            containers=self._engine.containers(),
-            names=self._engine.names(),
+            engine=needs.survey(self._engine),
             inotify=self._host.parameter(INOTIFY) or 0,
             inotify_can_be_set=self._host.can_set(INOTIFY),
         )
+        needs.refuse(objections(lab, seen), f"the lab {lab.name} cannot be made on this host")
+        return seen.engine
 
-    def _existing(self, cluster: str) -> dict[str, Container]:
-        return {container.node: container for container in self._engine.containers(cluster)}
+    def _see(self, machine: MachineRequest, container: Container | None) -> Machine:
+        if container is None or container.state == "unborn":
+            return Machine(machine.name, machine.address, "absent")
+        if container.state != "running":
+            return Machine(machine.name, container.address, "stopped")
+        kind, key = (*self._engine.read(container, _HOST_KEY).split(), "", "")[:2]
+        return Machine(machine.name, container.address, "running", (f"{kind} {key}",) if key else ())
 
     def _connect(self, lab: LabRequest) -> str:
-        """Have the lab's network; return its name.
+        """Make the lab's network; return its name.
 
         Each network gets a name of its own: podman 4.3 keeps the addresses of a container whose making was killed for
         good, and by the network's name, even when that network is removed.
         """
-        if names := self._networks(lab.name):
-            return names[0]
         name = f"kprov-{lab.name}-{secrets.token_hex(2)}"
         try:
             self._engine.create_network(NodeNetwork(name, lab.name, (lab.subnet,), "", lab.unreachable))
         except CheckFailed:
             # A podman that outlived a killed kprov may have made it meanwhile.
-            if not (names := self._networks(lab.name)):
+            made = [network.name for network in self._engine.networks() if network.cluster == lab.name]
+            if not made:
                 raise
-            return names[0]
+            return made[0]
         return name
-
-    def _networks(self, cluster: str) -> list[str]:
-        return [network.name for network in self._engine.networks() if network.cluster == cluster]
 
     def _ensure(self, lab: LabRequest, network: str, machine: MachineRequest, container: Container | None) -> bool:
         """Have one machine running, with the SSH key admitted; return whether it had to be made or started."""
@@ -183,13 +182,15 @@ class ContainerLab:
             self._create(lab, network, machine, name)
         elif container.state != "running":
             self._engine.start(container)
+        elif one_line(lab.public_key).decode() in self._engine.read(container, _AUTHORIZED):
+            return False
         admitted = self._engine.execute(name, ["sh", "-c", ADMIT], one_line(lab.public_key))
         if admitted.code:
             raise CheckFailed(
                 "the machine does not take the SSH key",
                 where=machine.name,
                 why=admitted.why,
-                remedy=_see(self._engine, name),
+                remedy=_look_into(self._engine, name),
             )
         return container is None or container.state != "running"
 
@@ -211,7 +212,7 @@ class ContainerLab:
                 f"no answer over SSH within {self._patience.boot_s:.0f} s",
                 where=", ".join(waiting),
                 why=f"nothing greets at {address} port 22",
-                remedy=_see(self._engine, _container_name(lab.name, name)),
+                remedy=_look_into(self._engine, _container_name(lab.name, name)),
             )
 
     def _create(self, lab: LabRequest, network: str, machine: MachineRequest, name: str) -> None:
@@ -231,17 +232,13 @@ class ContainerLab:
             )
         except CheckFailed:
             # A podman that outlived a killed kprov may be making it.
-            if name in self._engine.names() and until(lambda: self._runs(lab.name, name), self._patience.settle_s):
+            if until(lambda: self._runs(lab.name, name), self._patience.settle_s):
                 return
             self._engine.remove([name])
             raise
 
     def _runs(self, cluster: str, name: str) -> bool:
         return any(one.name == name and one.state == "running" for one in self._engine.containers(cluster))
-
-    def _host_keys(self, container: Container) -> tuple[str, ...]:
-        shown = self._engine.execute(container.name, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])
-        return (" ".join(shown.out.split()[:2]),) if shown.code == 0 and shown.out.strip() else ()
 
 
 def _tell_extra(lab: LabRequest, existing: Mapping[str, Container], emit: Emit) -> None:
@@ -260,5 +257,5 @@ def _container_name(cluster: str, node: str) -> str:
     return f"kprov-{cluster}-{node}"
 
 
-def _see(engine: Engine, name: str) -> str:
+def _look_into(engine: Engine, name: str) -> str:
     return f"See `{engine.name} logs {name}` and `{engine.name} exec {name} journalctl -b`, or run `kprov lab down`."

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.errors import InputError
-from kprov.lab.engine import CommandLine, EngineName
+from kprov.lab.command_line import CommandLine
 from kprov.lab.host import LinuxHost
 from kprov.lab.podman import ContainerLab
 from kprov.lab.provider import LabRequest, MachineRequest, Provider
 from kprov.lab.recipe import Recipe
 
 if TYPE_CHECKING:
+    from kprov.lab.engine import EngineName
     from kprov.spec.model import ClusterSpec
 
 _DOCKER_SOCKET = Path("/var/run/docker.sock")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10
 _FALLBACK = Path("/tmp")  # noqa: S108
-_CONTROL_PATH_MAX = 50
-"""A Unix socket's path has 107 bytes (unix(7)); %C takes 40 of them, and ssh adds 17 while it makes the socket."""
+_CONTROL_PATH_MAX = 40
+"""Of the 107 bytes of a socket's path (unix(7)), ``/``, a mark and ``-`` take 10, %C takes 40, ssh adds 17 at first."""
 
 
 def render(
@@ -55,7 +58,7 @@ def render(
       StrictHostKeyChecking yes
       UpdateHostKeys no
       ControlMaster auto
-      ControlPath "/run/c/%C"
+      ControlPath "/run/c/6c3a6712-%C"
       ControlPersist 60s
       ConnectTimeout 10
       ServerAliveInterval 15
@@ -74,7 +77,7 @@ def render(
         "StrictHostKeyChecking yes",
         "UpdateHostKeys no",
         "ControlMaster auto",
-        f'ControlPath "{_escaped(control)}/%C"',
+        f'ControlPath "{_escaped(control)}/{_mark(known_hosts)}-%C"',
         "ControlPersist 60s",
         f"ConnectTimeout {CONNECT_TIMEOUT_S}",
         "ServerAliveInterval 15",
@@ -100,6 +103,22 @@ def control_folder() -> Path:
             "the folder for shared SSH connections is not private", where=str(folder), remedy=f"Remove {folder}."
         )
     return folder
+
+
+def hang_up(known_hosts: Path) -> None:
+    """End the shared connections of one cluster's machines, and remove what killed ones left behind."""
+    folder = control_folder()
+    for control in folder.glob(f"{_mark(known_hosts)}-*"):
+        argv = ["ssh", "-F", "none", "-S", str(control), "-O", "exit", "machine"]
+        subprocess.run(argv, capture_output=True, timeout=CONNECT_TIMEOUT_S, check=False)
+        control.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # other clusters' connections are in it
+        folder.rmdir()
+
+
+def _mark(known_hosts: Path) -> str:
+    """What tells one cluster's sockets from another's."""
+    return hashlib.sha256(str(known_hosts).encode()).hexdigest()[:8]
 
 
 def _block(target: Target, bastion: Target | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import InputError
-from kprov.ssh.config import control_folder, render
+from kprov.ssh.config import control_folder, hang_up, render
 from kprov.ssh.target import Target, bastion
 
 TARGETS = [Target("m1", "10.0.0.11"), Target("w1", "10.0.0.21", 2222, "me")]
@@ -63,3 +63,22 @@ def test_sockets_lie_in_a_private_folder_with_a_short_path(tmp_path, monkeypatch
     folder.chmod(0o755)
     with pytest.raises(InputError, match="not private"):
         control_folder()
+
+
+def test_hanging_up_removes_the_sockets_of_one_cluster_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("kprov.ssh.config._FALLBACK", tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
+
+    def socket_of(known_hosts: str) -> Path:
+        """A socket whose ssh was killed, where the configuration says."""
+        text = render(TARGETS, identity=Path("/k/id"), known_hosts=Path(known_hosts), control=control_folder())
+        (line,) = (line for line in text.splitlines() if "ControlPath" in line)
+        path = Path(line.split('"')[1].replace("%C", "0" * 40))
+        path.touch()
+        return path
+
+    mine, other = socket_of("/mine/known_hosts"), socket_of("/other/known_hosts")
+    hang_up(Path("/mine/known_hosts"))
+    assert (mine.exists(), other.exists()) == (False, True)
+    hang_up(Path("/other/known_hosts"))
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from kprov.errors import CheckFailed
-from kprov.lab.engine import CommandLine, NodeNetwork, NodeRequest, create_argv, parse_containers, parse_networks
+from kprov.lab.command_line import CommandLine, create_argv, parse_containers, parse_networks
+from kprov.lab.engine import NodeNetwork, NodeRequest
 from kprov.lab.process import Completed
 
 NODE = NodeRequest(
