@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kprov.verify.probe import ProbePod, Reach, Sight
     from kprov.verify.settings import Settings, Target
 
-_DEADLINE_S: Final = 60.0
+_DEADLINE_S: Final = 45.0
 """A pod whose image lies on the node runs after two or three seconds; a busy machine of two cores has taken fifteen."""
 _POLL_S: Final = 0.3
 _MOST_MACHINES: Final = 32

@@ -168,7 +168,7 @@ def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str])
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
     asked = [f"ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/ &" for pod in running]
     asked += [f"ask service busybox timeout 2 wget -q -O - http://{service}/ &"] if service else []
-    asked += [f"ask dns/{name} nslookup -type=a {name} &" for name in names]
+    asked += [f"ask dns/{name} busybox timeout 4 nslookup -type=a {name} &" for name in names]
     ask = (
         'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'
         f' if [ $n -ge {_TRIES} ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }}'

@@ -56,7 +56,11 @@ class View:
 def view(answers: Mapping[str, Answer]) -> View:
     """The view in the answers to ``VIEW_QUESTIONS``."""
     nodes, pods = (
-        {item["metadata"]["name"]: item for item in json.loads(answers[name].text)["items"]}
+        {
+            item["metadata"]["name"]: item
+            for item in json.loads(answers[name].text)["items"]
+            if "deletionTimestamp" not in item["metadata"]  # on its way out: nobody's concern any more
+        }
         for name in ("nodes", "system-pods")
     )
     return View(nodes, pods, datetime.fromtimestamp(int(answers["now"].text), UTC))

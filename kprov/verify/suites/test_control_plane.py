@@ -27,6 +27,8 @@ def test_api_server_is_well(control_plane, state, evidence):
 
 def test_api_server_version(control_plane, settings):
     """the API server has the version of the cluster file"""
+    if not control_plane.ask("api.livez").ok:
+        pytest.skip("the API server does not answer")
     found = version_in(json.loads(control_plane.text("api.version")).get("gitVersion", ""))
     assert found == settings.kubernetes, f"it is {found}, not {settings.kubernetes}"
 

@@ -25,6 +25,8 @@ def test_probe(cluster):
 
 def test_pod_runs(node, cluster):
     """a pod runs"""
+    if node.name not in cluster.view.ready_nodes:
+        pytest.skip("the node is not Ready")
     pod = cluster.probe.pods.get(node.name)
     assert pod, "the DaemonSet's controller made no pod for the node"
     assert pod.running, f"the pod does not run: {pod.why}"

@@ -71,8 +71,9 @@ def test_endpoint_answers(node, settings):
     assert answer == "ok", f"{endpoint} answered: {answer.splitlines()[-1] if answer else 'nothing'}"
 
 
-def test_ready(node, evidence):
+def test_ready(node, cluster, evidence):
     """the node is Ready"""
+    assert node.name in cluster.view.nodes, f"{node.name} is not registered"
     conditions = {each["type"]: each for each in node.as_node["status"].get("conditions", ())}
     evidence("\n".join(f"{kind}: {each['status']} {each.get('message', '')}" for kind, each in conditions.items()))
     state = conditions.get("Ready", {"status": "unknown", "message": ""})

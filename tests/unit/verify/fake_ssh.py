@@ -49,7 +49,7 @@ def _reach(cluster: dict, script: str) -> str:
     lines = []
     for node in cluster["nodes"]:
         lines.append(f"pod probe-{node}")
-        for target in dict.fromkeys(re.findall(r"ask (\S+) (?:busybox|nslookup)", script)):
+        for target in dict.fromkeys(re.findall(r"ask (\S+) busybox", script)):
             given = (
                 target[4:] if target.startswith("pod/") else "Name: x Address: 10.96.7.7" if "dns/" in target else "w1"
             )
