@@ -33,6 +33,7 @@ class FakeCluster(kprov_join_material.Cluster):
 
     def __init__(self, nodes=(), members=(), secrets=(), etcd="RUNNING"):
         self.answers = {
+            " /readyz": "ok",
             " get nodes": json.dumps({"items": [{"metadata": {"name": name}} for name in nodes]}),
             " get secrets": json.dumps({"items": list(secrets)}),
             " containers list": "0ld\n1ive\n",
@@ -186,6 +187,29 @@ def test_a_joining_control_plane_gets_certificates_under_a_fresh_key(control_pla
     assert json.loads(text.split("\n---\n")[1]) == DOCUMENTS[1]
     assert mode == 0o600
     assert not path.exists()
+
+
+def test_nothing_is_done_before_the_api_answers_again(control_plane, monkeypatch):
+    refused = [kprov_join_material.ClusterError("connection refused")] * 2
+    answered = control_plane.run
+
+    def run(command, data=None):
+        if refused:
+            assert "/readyz" in command
+            raise refused.pop()
+        return answered(command, data)
+
+    monkeypatch.setattr(control_plane, "run", run)
+    monkeypatch.setattr(kprov_join_material.time, "sleep", lambda _s: None)
+    prepare(M2)
+    assert control_plane.changes
+
+
+def test_an_api_that_stays_away_is_an_error(monkeypatch):
+    cluster = FakeCluster()
+    monkeypatch.setattr(cluster, "run", lambda *_, **__: (_ for _ in ()).throw(kprov_join_material.ClusterError("refused")))
+    with pytest.raises(kprov_join_material.ClusterError, match="did not answer within 0 s: refused"):
+        kprov_join_material.wait_for_api(cluster, limit_s=0)
 
 
 def test_the_material_waits_in_a_file_for_root_alone(control_plane, tmp_path):

@@ -31,6 +31,7 @@ class Node:
         self.root, self.programs = root, programs
         (root / "kubernetes").mkdir()
         self.kubeadm(SUCCEED)
+        programs.add("crictl")
 
     def kubeadm(self, body):
         look = f'[ "$1" = reset ] && {{ rm -rf {self.root}/kubernetes/*; exit 0; }}\n'
@@ -159,6 +160,18 @@ def test_a_failed_run_is_undone_and_done_again(node):
     answer = node.run("init", INIT)
     assert (answer["changed"], answer["repaired"], node.marker) == (True, True, "member")
     assert [command.split()[1] for command in node.commands] == ["init", "reset", "init"]
+
+
+def test_without_crictl_its_checks_are_left_out_and_containers_are_removed_by_ctr(node, programs):
+    (programs.folder / "crictl").unlink()
+    programs.add("ctr", 'case "$*" in *"tasks list"*) echo etcd-1;; *"containers list"*) echo etcd-1; echo old-2;; esac')
+    node.kubeadm(FAIL)
+    node.run("init", INIT)
+    node.kubeadm(SUCCEED)
+    node.run("init", INIT)
+    assert all("--skip-phases=preflight" in command for command in node.commands if command.startswith("kubeadm init"))
+    removed = [command.partition("k8s.io ")[2] for command in node.commands if " remove " in command]
+    assert removed == ["tasks remove --force etcd-1", "containers remove etcd-1", "containers remove old-2"]
 
 
 def test_a_run_that_was_interrupted_before_it_did_anything_needs_no_reset(node):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 
 import pytest
@@ -51,6 +52,16 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(kprov_node_facts, "PATH", str(tmp_path / "bin"))
     (tmp_path / "kubernetes").mkdir()
     return tmp_path
+
+
+def test_what_a_kubeadm_that_still_runs_will_make_of_the_node_is_waited_for(machine, monkeypatch):
+    lock = machine / "lock"
+    monkeypatch.setattr(kprov_node_facts, "LOCK", str(lock))
+    with lock.open("w") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        assert not kprov_node_facts.wait_for_kubeadm(limit_s=0)
+        monkeypatch.setattr(kprov_node_facts.time, "sleep", lambda _s: fcntl.flock(running, fcntl.LOCK_UN))
+        assert kprov_node_facts.wait_for_kubeadm()
 
 
 def test_missing_commands_are_told(machine, programs):

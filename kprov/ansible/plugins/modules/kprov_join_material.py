@@ -61,6 +61,7 @@ DESCRIPTION = "kprov: join"
 OURS = (DESCRIPTION, "kprov: init", "Proxy for managing TTL for the kubeadm-certs secret")
 """Descriptions of the tokens to take back; the last is the one kubeadm upload-certs makes beside its secret."""
 LIFETIME_S = 900
+API_S = 180
 ETCD_TLS = [
     "--cacert=/etc/kubernetes/pki/etcd/ca.crt",
     "--cert=/etc/kubernetes/pki/etcd/server.crt",
@@ -141,6 +142,23 @@ def token_secret(now_s):
     return "%s.%s" % (token_id, token), secret
 
 
+def wait_for_api(cluster, limit_s=API_S):
+    """Wait until the API answers: a control plane that was killed while joining may have taken the quorum with it.
+
+    Its kubelet starts with the machine and brings its etcd back; only then can anything be removed or added.
+    """
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            cluster.kubectl("get", "--raw", "/readyz", "--request-timeout=5s")
+        except ClusterError as error:
+            if time.monotonic() > deadline:
+                raise ClusterError("the API did not answer within %d s: %s" % (limit_s, error)) from error
+            time.sleep(1)
+        else:
+            return
+
+
 def forget(cluster, joiners):
     """Remove what the joining nodes left in the cluster in an earlier life; return what was removed."""
     removed = []
@@ -190,6 +208,7 @@ def upload_certificates(cluster, documents):
 def prepare(cluster, joiners, documents):
     """Make the material and keep it for ``read_material``; return what an earlier life had left in the cluster."""
     os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
+    wait_for_api(cluster)
     removed = forget(cluster, joiners)
     token, secret = token_secret(time.time())
     cluster.kubectl("create", "-f", "-", data=json.dumps(secret))

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: kprov_node_facts
 short_description: The few facts that the roles need of a node
 description:
+  - Waits for a kubeadm that M(kprov_kubeadm) began and that outlived its connection: what it is doing decides.
   - Tells which of the needed commands are missing, the family of the operating system, and whether the node is a
     member of the cluster. Fails on a node that belongs to another cluster.
 options:
@@ -32,13 +33,17 @@ missing: {description: Commands that are not there., returned: always, type: lis
 family: {description: "debian, rhel or the ID of /etc/os-release.", returned: always, type: str}
 """
 
+import fcntl
 import glob
 import json
 import os
 import shutil
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+LOCK = "/run/kprov/kubeadm.lock"
+LOCK_S = 600
 MARKER = "/var/lib/kprov/kubeadm.json"
 TRACES = ("/etc/kubernetes/*.conf", "/etc/kubernetes/manifests/*.yaml", "/var/lib/etcd/member")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -84,6 +89,23 @@ def family(os_release):
     return words[0] if words else "unknown"
 
 
+def wait_for_kubeadm(limit_s=LOCK_S):
+    """Wait until no kubeadm of ours runs on the node; return whether that came true in time."""
+    if not os.path.exists(LOCK):
+        return True
+    deadline = time.monotonic() + limit_s
+    with open(LOCK, "rb") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.5)
+            else:
+                return True
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(
@@ -93,6 +115,8 @@ def main():
         },
         supports_check_mode=True,
     )
+    if not wait_for_kubeadm():
+        module.fail_json(msg="another kubeadm has been running on the node for %d s" % LOCK_S)
     marker = None
     if os.path.exists(MARKER):
         with open(MARKER, encoding="utf-8") as handle:
