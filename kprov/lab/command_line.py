@@ -18,6 +18,9 @@ CLUSTER = "kprov.cluster"
 """Label of everything that a lab makes; its value is the cluster's name."""
 _NODE, _ADDRESS, _IMAGE, _UNREACHABLE = "kprov.node", "kprov.address", "kprov.image", "kprov.unreachable"
 
+_SLOW_S = 600
+"""A killed engine leaves half-made things: better wait for one on an overloaded host."""
+
 _NEVER = "0001-01-01T00:00:00Z"
 """How both engines write the start of a container that never started."""
 _STOP_SIGNAL = "37"
@@ -39,7 +42,7 @@ class CommandLine:
 
     def import_image(self, archive: Path, tag: str) -> None:
         """Take a root file system, as a tar, under this name."""
-        self._must("import", str(archive), tag, what="the node image cannot be stored", timeout_s=600)
+        self._must("import", str(archive), tag, what="the node image cannot be stored", timeout_s=_SLOW_S)
 
     def survey(self) -> Survey:
         """Everything at once."""
@@ -76,17 +79,17 @@ class CommandLine:
     def create(self, node: NodeRequest) -> None:
         """Make and start a node."""
         argv = create_argv(self.name, node)
-        self._must(*argv, what=f"the node {node.node} cannot be made")
+        self._must(*argv, what=f"the node {node.node} cannot be made", timeout_s=_SLOW_S)
 
     def start(self, container: Container) -> None:
         """Start a stopped node, or let a paused one go on."""
         verb = "unpause" if container.state == "paused" else "start"
-        self._must(verb, container.name, what=f"the node {container.node} cannot be started")
+        self._must(verb, container.name, what=f"the node {container.node} cannot be started", timeout_s=_SLOW_S)
 
     def remove(self, names: Sequence[str]) -> None:
         """Kill and remove containers with what they stored."""
         at_once = ("-t", "0") if self.name == "podman" else ()
-        self._must("rm", "-f", "-v", *at_once, *names, what="containers cannot be removed", timeout_s=300)
+        self._must("rm", "-f", "-v", *at_once, *names, what="containers cannot be removed", timeout_s=_SLOW_S)
 
     def execute(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> Completed:
         """Run a command in a running node."""

@@ -39,7 +39,7 @@ class Patience:
     ``settle_s``: for an engine's command that outlived a killed kprov. ``lock_s``: for another kprov on this lab.
     """
 
-    boot_s: float = 120
+    boot_s: float = 180
     settle_s: float = 15
     lock_s: float = 10
 

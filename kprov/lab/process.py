@@ -41,25 +41,36 @@ class Run(Protocol):
 def run(argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 120) -> Completed:
     """Run a command of this host; a failing command is an answer, not an error.
 
-    The command gets a session of its own: an interrupted kprov lets it end, so that nothing is left half-made.
+    It has a session of its own, and an interrupted kprov lets it end: an engine that is killed leaves half-made things.
 
     Raises:
         InputError: there is no such command.
         CheckFailed: it did not end in time; it is killed.
     """
     try:
-        done = subprocess.run(
-            argv, input=stdin, capture_output=True, timeout=timeout_s, start_new_session=True, check=False
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise InputError(f"there is no command {argv[0]}", why=str(error), remedy=f"Install {argv[0]}.") from error
-    except subprocess.TimeoutExpired as error:
-        raise CheckFailed(
-            f"{argv[0]} did not end in {timeout_s:.0f} s",
-            why=" ".join(argv[1:4]),
-            remedy="See whether this host is overloaded, and run the command again.",
-        ) from error
-    return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout_s)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise CheckFailed(
+                f"{argv[0]} did not end in {timeout_s:.0f} s",
+                why=" ".join(argv[1:4]),
+                remedy="See whether this host is overloaded, and run the command again.",
+            ) from error
+        except BaseException:
+            process.communicate()
+            raise
+    return Completed(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
 def must(run_it: Run, argv: Sequence[str], *, what: str, stdin: bytes = b"", timeout_s: float = 120) -> str:

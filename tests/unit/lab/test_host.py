@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -87,6 +90,19 @@ def test_the_bridge_left_by_a_killed_engine_is_removed_with_its_ports():
 def test_a_command_that_fails_is_an_answer():
     done = run([sys.executable, "-c", "import sys; sys.stderr.write(sys.stdin.read()); sys.exit(3)"], stdin=b"why")
     assert (done.code, done.err, done.why) == (3, "why", "why")
+
+
+def test_an_interrupted_kprov_lets_a_command_end(tmp_path):
+    script = (
+        "import sys; from kprov.lab.process import run;"
+        "run(['sh', '-c', 'echo begun >begun; sleep 0.6; echo whole >whole; seq 100000'])"
+    )
+    interrupted = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.communicate()[1].endswith("KeyboardInterrupt\n")
+    assert (tmp_path / "whole").read_text() == "whole\n"
 
 
 def test_a_command_that_does_not_exist_or_never_ends():
