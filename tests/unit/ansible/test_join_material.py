@@ -206,8 +206,11 @@ def test_nothing_is_done_before_the_api_answers_again(control_plane, monkeypatch
 
 
 def test_an_api_that_stays_away_is_an_error(monkeypatch):
+    def refuse(_command, data=None):
+        raise kprov_join_material.ClusterError("refused")
+
     cluster = FakeCluster()
-    monkeypatch.setattr(cluster, "run", lambda *_, **__: (_ for _ in ()).throw(kprov_join_material.ClusterError("refused")))
+    monkeypatch.setattr(cluster, "run", refuse)
     with pytest.raises(kprov_join_material.ClusterError, match="did not answer within 0 s: refused"):
         kprov_join_material.wait_for_api(cluster, limit_s=0)
 

@@ -164,7 +164,8 @@ def test_a_failed_run_is_undone_and_done_again(node):
 
 def test_without_crictl_its_checks_are_left_out_and_containers_are_removed_by_ctr(node, programs):
     (programs.folder / "crictl").unlink()
-    programs.add("ctr", 'case "$*" in *"tasks list"*) echo etcd-1;; *"containers list"*) echo etcd-1; echo old-2;; esac')
+    listing = '*"tasks list"*) echo etcd-1;; *"containers list"*) echo etcd-1; echo old-2;;'
+    programs.add("ctr", f'case "$*" in {listing} esac')
     node.kubeadm(FAIL)
     node.run("init", INIT)
     node.kubeadm(SUCCEED)
