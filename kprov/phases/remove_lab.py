@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kprov.inventory.model import HEADER
+from kprov.ssh import config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def forget(paths: ClusterPaths) -> None:
-    """Remove keys, kubeconfig, lock and the rendered inventory; the journals and what a person wrote stay."""
+    """Hang up shared connections; remove keys, kubeconfig, lock and the rendered inventory; the journals and what a person wrote stay."""
+    config.hang_up(paths.known_hosts)
     shutil.rmtree(paths.artifacts / "ssh", ignore_errors=True)
     for path in (paths.kubeconfig, paths.kubectl, paths.lock, paths.artifacts / "lock"):
         path.unlink(missing_ok=True)

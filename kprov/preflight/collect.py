@@ -84,14 +84,14 @@ def main() -> None:
     """Ask every machine at once."""
     logging.disable(logging.CRITICAL)  # pyinfra logs what is told in the answers anyway
     order = json.loads(sys.argv[1])
-    ssh_config = get_ssh_config(order["ssh_config"])
     shared = {
         "ssh_config_file": order["ssh_config"],
         "ssh_strict_host_key_checking": "yes",
         "ssh_look_for_keys": False,
-        # pyinfra would split the configuration's own value at spaces
-        "ssh_known_hosts_file": ssh_config.lookup("*").get("userknownhostsfile"),
     }
+    pinned = get_ssh_config(order["ssh_config"]).lookup("*").get("userknownhostsfile")
+    if pinned:  # given apart, because pyinfra splits the configuration's own value at spaces
+        shared["ssh_known_hosts_file"] = pinned
     state = State(Inventory((order["hosts"], shared)), Config(CONNECT_TIMEOUT=order["connect_timeout_s"]))
     with ctx_state.use(state):
         jobs = [state.pool.spawn(ask, state, host, order["answer_timeout_s"]) for host in state.inventory]

@@ -67,7 +67,7 @@ def gather(
     }
     found: dict[str, HostFacts | Unreachable] = {}
     with tempfile.TemporaryFile("w+") as stderr:
-        command = [sys.executable, "-m", "kprov.preflight.collect", json.dumps(order)]
+        command = [sys.executable, "-P", "-m", "kprov.preflight.collect", json.dumps(order)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
             try:
                 for line in process.stdout or ():

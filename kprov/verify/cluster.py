@@ -20,7 +20,7 @@ from kprov.verify import probe
 from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
 from kprov.verify.questions import node_questions
-from kprov.verify.view import VIEW_QUESTIONS, View, view
+from kprov.verify.view import VIEW_QUESTIONS, View, pod_runs, view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,8 @@ class ClusterUnderTest:
             _complain_if_refused(first)
             stale = probe.stale(first["stale"].text, datetime.now(UTC), probe.boot_id(), probe.lives)
             machine.ask(probe.delete(stale))
-            return self._ask_probe(machine, self._wait(machine, seen))
+            sight = self._wait(machine, seen)
+            return self._ask_probe(machine, sight, dns=any(map(pod_runs, self.view.dns_pods)))
         except SilentMachineError as error:
             raise ProbeError(f"{machine.name} fell silent: {error}") from error
         finally:
@@ -158,7 +159,7 @@ class ClusterUnderTest:
         deadline = time.monotonic() + _DEADLINE_S
         while True:
             found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else VIEW_QUESTIONS)})
-            late = time.monotonic() > deadline
+            late = time.monotonic() > deadline or self._stop.is_set()
             if not self._view.done():
                 seen = view(found) if all(found[name].ok for name in VIEW_QUESTIONS) else seen
                 if seen.settled or late:
@@ -167,11 +168,11 @@ class ClusterUnderTest:
             if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(_POLL_S):
                 return sight
 
-    def _ask_probe(self, machine: Machine, sight: Sight) -> ProbeAnswers:
-        """Have the pods that run ask each other, the service and the DNS."""
+    def _ask_probe(self, machine: Machine, sight: Sight, *, dns: bool) -> ProbeAnswers:
+        """Have the pods that run ask each other, the service and, where it runs, the DNS."""
         reached: dict[str, dict[str, Reach]] = {}
         if sight.running and not self._stop.is_set():
-            names = () if self.settings.without_dns else (self.service_name, self.api_name)
+            names = (self.service_name, self.api_name) if dns and not self.settings.without_dns else ()
             asked = probe.ask_pods(self._namespace, sight.running, sight.service if sight.behind else "", names)
             reached = probe.reached(machine.ask({"reach": asked})["reach"].text)
         return ProbeAnswers(

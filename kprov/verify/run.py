@@ -81,7 +81,7 @@ def _run_suites(settings: Path, emit: Emit) -> tuple[Check, ...]:
     with tempfile.TemporaryFile("w+") as words, os.fdopen(reader, encoding="utf-8") as lines:
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *_ARGUMENTS, *(SUITES / f"test_{name}.py" for name in _ORDER)],
+                [sys.executable, "-P", "-m", "pytest", *_ARGUMENTS, *(SUITES / f"test_{name}.py" for name in _ORDER)],
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=subprocess.STDOUT,

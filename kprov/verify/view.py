@@ -38,6 +38,12 @@ class View:
         """The nodes on which pods can run."""
         return frozenset(name for name, node in self.nodes.items() if node_ready(node))
 
+    @property
+    def dns_pods(self) -> tuple[Mapping[str, Any], ...]:
+        """The pods that serve the cluster's DNS, by the label that every DNS add-on carries on."""
+        labelled = ((pod, pod["metadata"].get("labels", {})) for pod in self.system_pods.values())
+        return tuple(pod for pod, labels in labelled if labels.get("k8s-app") == "kube-dns")
+
     def young(self, item: Mapping[str, Any]) -> bool:
         """Whether a node or a pod began so shortly ago that it may still become ready."""
         return (self.now - began(item)).total_seconds() < YOUNG_S

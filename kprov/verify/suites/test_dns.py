@@ -11,19 +11,14 @@ def _dns_was_made(settings):
         pytest.skip(f"the cluster has no DNS: {settings.without_dns}")
 
 
-def _servers(cluster):
-    labels = ((pod, pod["metadata"].get("labels", {})) for pod in cluster.view.system_pods.values())
-    return [pod for pod, label in labels if label.get("k8s-app") == "kube-dns"]
-
-
 def _skip_if_none_runs(cluster):
-    if not any(map(pod_runs, _servers(cluster))):
+    if not any(map(pod_runs, cluster.view.dns_pods)):
         pytest.skip("no DNS server runs")
 
 
 def test_servers(cluster, pod_is_ready):
     """the DNS servers run"""
-    pods = _servers(cluster)
+    pods = cluster.view.dns_pods
     assert pods, "there is no pod with the label k8s-app=kube-dns"
     for pod in pods:
         pod_is_ready(pod)
