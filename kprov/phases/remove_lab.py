@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def forget(paths: ClusterPaths) -> None:
-    """Hang up shared connections; remove keys, kubeconfig, lock and the rendered inventory; the journals and what a person wrote stay."""
+    """Hang up, and remove keys, kubeconfig, lock and the rendered inventory; journals and what a person wrote stay."""
     config.hang_up(paths.known_hosts)
     shutil.rmtree(paths.artifacts / "ssh", ignore_errors=True)
     for path in (paths.kubeconfig, paths.kubectl, paths.lock, paths.artifacts / "lock"):
