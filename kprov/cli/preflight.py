@@ -32,11 +32,14 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from kprov.console.sink import open_sink  # noqa: PLC0415
+    from kprov.events import PhaseFinished, PhaseStarted  # noqa: PLC0415
     from kprov.lab.providers import provider  # noqa: PLC0415
     from kprov.preflight import expect, gather, judge  # noqa: PLC0415
     from kprov.preflight.checks import checks  # noqa: PLC0415
+    from kprov.preflight.gather import PHASE  # noqa: PLC0415
     from kprov.report.model import Results  # noqa: PLC0415
     from kprov.report.results import junit_xml  # noqa: PLC0415
+    from kprov.report.words import count  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
 
     loaded = load(file)
@@ -44,8 +47,11 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
     shared_kernel = lab is not None and provider(lab.provider).facts()["shared_kernel"]
     started, clock = datetime.now(UTC), time.monotonic()
     with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:
+        emit(PhaseStarted(PHASE, "Check the machines", 1, 1))
         facts = gather(hosts, loaded.paths.ssh_config, emit=emit)
-    findings = judge(facts, expect(loaded.spec, shared_kernel=shared_kernel))
+        findings = judge(facts, expect(loaded.spec, shared_kernel=shared_kernel))
+        told = f"{count(len(hosts), 'machine')}, {count(len(findings), 'finding')}"
+        emit(PhaseFinished(PHASE, "failed" if exit_code(findings) else "done", time.monotonic() - clock, told))
     if junit:
         results = Results(checks(findings, hosts), started, time.monotonic() - clock)
         junit.write_text(junit_xml(results, "kprov preflight"), encoding="utf-8")
