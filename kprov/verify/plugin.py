@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from kprov.verify.cluster import ClusterUnderTest
-from kprov.verify.reporting import Reporter
+from kprov.verify.reporting import EVIDENCE, Reporter
 from kprov.verify.settings import Settings, Target, from_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = "KPROV_VERIFY_SETTINGS"
 EVENTS: Final = "KPROV_VERIFY_EVENTS"
-EVIDENCE: Final = "evidence"
 TIMED_OUT: Final = 124
 """What timeout(1) ends with when it had to end its command."""
 

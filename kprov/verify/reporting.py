@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kprov.report.model import CheckOutcome
     from kprov.verify.settings import Target
 
+EVIDENCE: Final = "evidence"
+"""The property of a test under which it keeps what it saw."""
 _MACHINES: Final = ("machine", "node", "control_plane", "member")
 _NOT_HERE: Final[dict[type[BaseException], str]] = {
     NoControlPlaneError: "kubectl answers on no control plane",
@@ -58,7 +60,7 @@ class Reporter:
     def _check(self, item: pytest.Item, report: pytest.TestReport) -> dict[str, object]:
         outcome, message = self._errors.pop(item.nodeid, ("passed", ""))
         first, _, rest = message.partition("\n")
-        seen = [str(value) for name, value in report.user_properties if name == "evidence"]
+        seen = [str(value) for name, value in report.user_properties if name == EVIDENCE]
         name, host = title(item)
         return {
             "suite": suite(item.path.stem),
