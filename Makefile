@@ -33,7 +33,7 @@ down: setup ## Remove the lab
 test: setup lint unit integration e2e ## Run every test, those with real nodes too
 
 unit: $(VENV)/.ready ## Run the tests that need no machine: seconds
-	@$(PYTEST) -q tests/unit tests/golden tests/contract
+	@$(PYTEST) -q -n auto tests/unit tests/golden tests/contract
 
 lint: $(VENV)/.ready ## Types, style, architecture, roles
 	@$(BIN)/ruff check .

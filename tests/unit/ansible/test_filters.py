@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.ansible.plugins.filter.kprov import FilterModule, joiners, seed
+from kprov.ansible.plugins.filter.kprov import FilterModule, before, joiners, seed
 
 NODES = [
     {"name": "m1", "address": "10.0.0.1", "control_plane": True},
@@ -33,5 +33,11 @@ def test_who_speaks_for_the_cluster_and_who_joins(found, first, others):
     assert [node["name"] for node in joiners(NODES, found)] == others
 
 
+def test_control_planes_join_one_after_another_and_workers_at_once():
+    third = {"name": "m3", "address": "10.0.0.3", "control_plane": True}
+    found = cluster("member", "none", "none") | {"m3": {"node_facts": {"membership": "none"}}}
+    assert [before([*NODES, third], found, name) for name in ("m1", "m2", "m3", "w1")] == ["", "", "10.0.0.2", ""]
+
+
 def test_the_filters_have_the_names_that_the_roles_use():
-    assert FilterModule().filters() == {"kprov_seed": seed, "kprov_joiners": joiners}
+    assert FilterModule().filters() == {"kprov_seed": seed, "kprov_joiners": joiners, "kprov_before": before}

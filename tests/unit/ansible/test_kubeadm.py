@@ -175,6 +175,24 @@ def test_without_crictl_its_checks_are_left_out_and_containers_are_removed_by_ct
     assert removed == ["tasks remove --force etcd-1", "containers remove etcd-1", "containers remove old-2"]
 
 
+def test_a_control_plane_waits_until_the_one_before_it_is_steadily_ready(node, monkeypatch):
+    answers = iter([False, True, False, True, True, True])
+    asked = []
+    monkeypatch.setattr(kprov_kubeadm, "ready", lambda endpoint: asked.append(endpoint) or next(answers))
+    monkeypatch.setattr(kprov_kubeadm.time, "sleep", lambda _s: None)
+    assert node.run("join", JOIN_PLANE, material=MATERIAL, after="10.0.0.2")["changed"]
+    assert asked == ["10.0.0.2:6443"] * 6
+
+
+def test_a_turn_that_never_comes_is_told(node, monkeypatch):
+    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: False)
+    monkeypatch.setattr(kprov_kubeadm, "TURN_S", -1)
+    answer = node.run("join", JOIN_PLANE, material=MATERIAL, after="10.0.0.2")
+    assert answer["failed"]
+    assert "10.0.0.2" in answer["msg"]
+    assert node.commands == []
+
+
 def test_a_run_that_was_interrupted_before_it_did_anything_needs_no_reset(node):
     node.mark(state="in-progress")
     assert not node.run("init", INIT)["repaired"]

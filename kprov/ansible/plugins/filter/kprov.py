@@ -22,9 +22,16 @@ def joiners(nodes, hostvars):
     return [node for node in nodes if node["name"] != founder and _membership(node["name"], hostvars) != "member"]
 
 
+def before(nodes, hostvars, name):
+    """The address of the control plane that joins just before this one; empty for the first, and for workers."""
+    planes = [node for node in joiners(nodes, hostvars) if node["control_plane"]]
+    names = [node["name"] for node in planes]
+    return planes[names.index(name) - 1]["address"] if name in names[1:] else ""
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self):
         """What Ansible asks for."""
-        return {"kprov_seed": seed, "kprov_joiners": joiners}
+        return {"kprov_seed": seed, "kprov_joiners": joiners, "kprov_before": before}

@@ -20,6 +20,12 @@ options:
     elements: dict
     required: true
   endpoint: {description: "The API endpoint as host:port.", type: str, required: true}
+  after:
+    description:
+      - Address of the control plane that joins before this one; empty where none does.
+      - etcd takes new members one at a time, so a control plane waits until the API server there is ready.
+    type: str
+    default: ""
   material:
     description: What a join needs, as M(kprov_join_material) returns it.
     type: dict
@@ -65,6 +71,8 @@ TRACES = ("/etc/kubernetes/*.conf", "/etc/kubernetes/manifests/*.yaml", "/var/li
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C"}
 DEADLINE_S = 540
 LOCK_S = 600
+TURN_S = 300
+STEADY = 3
 
 
 class KubeadmError(Exception):
@@ -214,6 +222,17 @@ def ready(endpoint):
         return False
 
 
+def wait_for_turn(address):
+    """Wait until the control plane that joins before this one has been ready for a while, a second at a time."""
+    deadline = time.monotonic() + TURN_S
+    seen = 0
+    while seen < STEADY:
+        if time.monotonic() > deadline:
+            raise KubeadmError("the control plane at %s, which joins before this one, did not become ready" % address)
+        seen = seen + 1 if ready(address + ":6443") else 0
+        time.sleep(1)
+
+
 def undo(operation, endpoint, log):
     """Take back what an interrupted run left, without hurting the members.
 
@@ -258,6 +277,8 @@ def become_member(params, log):
     repaired = bool(seen and seen["state"] == "in-progress" and traces())
     if repaired:
         undo(seen["operation"], endpoint, log)
+    if params.get("after"):
+        wait_for_turn(params["after"])
     mark(cluster, operation, "in-progress")
     config = RUNTIME + "/kubeadm.yaml"
     material = params["material"] or {}
@@ -292,6 +313,7 @@ def main():
             "cluster": {"type": "str", "required": True},
             "documents": {"type": "list", "elements": "dict", "required": True},
             "endpoint": {"type": "str", "required": True},
+            "after": {"type": "str", "default": ""},
             "material": {"type": "dict", "no_log": True},
         },
         supports_check_mode=True,
