@@ -19,7 +19,7 @@ from kprov.inventory.variables import Machines
 from kprov.journal.folders import EVENTS, new_run_folder
 from kprov.journal.journal import Journal
 from kprov.lab.providers import provider
-from kprov.phases.base import Context
+from kprov.phases.base import Context, foresee
 from kprov.phases.supported import line_of
 from kprov.release.catalog import resolve
 
@@ -68,10 +68,11 @@ def session(
 
     Raises:
         SpecError: the version in the cluster file has no rules.
-        InputError: another kprov is at work on the cluster, or the lab's provider cannot be used.
+        InputError: another kprov is at work on the cluster, or a phase foresees that it cannot do its work.
     """
     release = resolve(loaded.spec, file=str(loaded.paths.file), line=line_of(loaded, "kubernetes.version"))
     machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
+    foresee(phases, loaded, machines)
     store = default_store(os.environ)
     started = time.monotonic()
     with ExitStack() as stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kprov.errors import InputError
 from kprov.events import PhaseFinished, PhaseStarted
@@ -85,6 +85,29 @@ class Phase(Protocol):
         Raises:
             KprovError: it could not be done; the run ends here.
         """
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A phase that can tell, before the run begins and anything is made, that it cannot do its work here."""
+
+    def foresee(self, loaded: Loaded, provider: Provider | None) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            InputError: with what is missing and the remedy.
+        """
+
+
+def foresee(phases: Sequence[Phase], loaded: Loaded, provider: Provider | None) -> None:
+    """Ask every phase that can tell.
+
+    Raises:
+        InputError: the first refusal.
+    """
+    for phase in phases:
+        if isinstance(phase, Foresees):
+            phase.foresee(loaded, provider)
 
 
 def chosen(phases: Sequence[Phase], *, first: str = "", last: str = "", skip: Sequence[str] = ()) -> tuple[Phase, ...]:

@@ -13,6 +13,9 @@ from kprov.ssh import known_hosts
 if TYPE_CHECKING:
     from typing import Final
 
+    from kprov.lab.provider import Provider
+    from kprov.spec.load import Loaded
+
 
 @dataclass(frozen=True, slots=True)
 class EnsureLab:
@@ -20,6 +23,10 @@ class EnsureLab:
 
     name: Final = "lab"
     title: Final = "Boot the machines"
+
+    def foresee(self, loaded: Loaded, provider: Provider | None) -> None:  # noqa: D102 - see Foresees
+        if provider is not None:
+            provider.check(lab_request(loaded.spec, ""))
 
     def should_run(self, context: Context) -> bool:  # noqa: D102 - see Phase
         return context.provider is not None

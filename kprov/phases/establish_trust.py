@@ -16,6 +16,7 @@ from kprov.ssh.target import bastion
 if TYPE_CHECKING:
     from typing import Final
 
+    from kprov.lab.provider import Provider
     from kprov.spec.load import Loaded
 
 _ANSWER_S = 15.0
@@ -27,6 +28,10 @@ class EstablishTrust:
 
     name: Final = "trust"
     title: Final = "Reach every machine"
+
+    def foresee(self, loaded: Loaded, provider: Provider | None) -> None:  # noqa: ARG002, D102 - see Foresees
+        if loaded.spec.ssh.key:
+            public_key(loaded)
 
     def should_run(self, context: Context) -> bool:  # noqa: D102 - see Phase
         return bool(context.spec.nodes)
