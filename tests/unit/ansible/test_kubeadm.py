@@ -70,6 +70,7 @@ def node(tmp_path, monkeypatch, programs):
     monkeypatch.setattr(kprov_kubeadm, "LOCK_S", 0)
     monkeypatch.setattr(kprov_kubeadm, "MARKER", str(tmp_path / "lib/kubeadm.json"))
     monkeypatch.setattr(kprov_kubeadm, "RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(kprov_kubeadm, "PATCHES", str(tmp_path / "run/patches"))
     monkeypatch.setattr(kprov_kubeadm, "DISCOVERY", str(tmp_path / "run/discovery.conf"))
     monkeypatch.setattr(kprov_kubeadm, "LOGS", str(tmp_path / "log"))
     monkeypatch.setattr(kprov_kubeadm, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
@@ -160,6 +161,35 @@ def test_a_failed_run_is_undone_and_done_again(node):
     answer = node.run("init", INIT)
     assert (answer["changed"], answer["repaired"], node.marker) == (True, True, "member")
     assert [command.split()[1] for command in node.commands] == ["init", "reset", "init"]
+
+
+LOSE_THE_API = """{succeed}
+[ $(ls {root}/tries | wc -l) -lt {times} ] && touch {root}/tries/$$ && \\
+  echo 'error execution phase kubelet-start: error patching node "w1" through apiserver: unexpected EOF' && exit 1
+exit 0"""
+
+
+@pytest.mark.parametrize(("times", "member"), [(1, True), (2, True), (3, False)])
+def test_an_api_that_does_not_answer_for_a_moment_is_asked_again(node, times, member):
+    (node.root / "tries").mkdir()
+    node.kubeadm(LOSE_THE_API.replace("{succeed}", SUCCEED).replace("{times}", str(times)))
+    answer = node.run("join", JOIN_WORKER, material=MATERIAL)
+    assert (node.marker == "member", answer.get("repaired", False)) == (member, member)
+    verbs = [command.split()[1] for command in node.commands]
+    assert verbs == ["join", "reset"] * (times if member else 2) + ["join"]
+    assert member or "unexpected EOF" in answer["msg"]
+    assert node.secrets() == []
+
+
+def test_etcd_of_1_20_asks_for_no_disk_that_a_young_kubelet_does_not_know(node):
+    keep = f"{SUCCEED}\ncp {{root}}/run/patches/etcd.json {{root}}/patch"
+    node.kubeadm(keep)
+    old = [{**INIT[0], "apiVersion": "kubeadm.k8s.io/v1beta2"}, INIT[1]]
+    assert node.run("init", old)["changed"]
+    (container,) = json.loads((node.root / "patch").read_text())["spec"]["containers"]
+    assert container == {"name": "etcd", "resources": {"requests": {"ephemeral-storage": None}}}
+    assert node.commands[-1].endswith(" --experimental-patches=run/patches")
+    assert node.secrets() == []
 
 
 def test_without_crictl_its_checks_are_left_out_and_containers_are_removed_by_ctr(node, programs):

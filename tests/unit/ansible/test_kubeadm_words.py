@@ -69,3 +69,11 @@ def test_a_refused_token_is_told_by_its_cause(output):
 
 def test_where_nothing_is_recognised_the_end_is_told():
     assert first_errors(UNKNOWN).splitlines() == ["two", "three", "four", "five", "six", "seven"]
+
+
+def test_a_warning_of_the_log_is_no_error():
+    warning = (
+        "W1121 08:33:28.683222     235 common.go:148] WARNING: could not obtain a bind address for the API Server\n"
+    )
+    error = "error execution phase kubelet-start: error uploading crisocket: unexpected EOF\n"
+    assert first_errors(warning + error) == error.strip()

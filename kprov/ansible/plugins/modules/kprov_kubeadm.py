@@ -10,6 +10,7 @@ description:
   - Runs C(kubeadm init) or C(kubeadm join) unless the node is a member already.
   - What an interrupted run of this module left behind is undone with C(kubeadm reset) first; anything that this module
     did not begin itself is never touched.
+  - Where kubeadm gave up because the API or etcd did not answer for a moment, that is undone and tried again.
   - The configuration with the join secrets lies in a tmpfs, readable by root alone, and is removed afterwards.
 options:
   operation: {description: What to run., type: str, choices: [init, join], required: true}
@@ -43,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 log: {description: Where kubeadm's output is kept on the node., returned: always, type: str}
-repaired: {description: Whether an interrupted run was undone first., returned: always, type: bool}
+repaired: {description: Whether an interrupted or failed run was undone first., returned: always, type: bool}
 """
 
 import contextlib
@@ -73,6 +74,11 @@ DEADLINE_S = 540
 LOCK_S = 600
 TURN_S = 300
 STEADY = 3
+ATTEMPTS = 3
+PATCHES = RUNTIME + "/patches"
+ETCD_PATCH = {"spec": {"containers": [{"name": "etcd", "resources": {"requests": {"ephemeral-storage": None}}}]}}
+"""etcd's pod of kubeadm 1.20 asks for disk space. A kubelet that has just started does not know its disk yet, refuses
+such a pod and never tries again; kubeadm 1.21 asks no longer (kubernetes issue 99305)."""
 
 
 class KubeadmError(Exception):
@@ -87,8 +93,24 @@ def first_errors(output, limit=6):
     """
     telling = re.compile(r"\[ERROR|^error|^\s+- |[Tt]imed out|could not|couldn't|cannot|refused")
     # The kubelet's check repeats itself; each line counts once.
-    lines = list(dict.fromkeys(line.strip() for line in output.splitlines() if telling.search(line)))
+    said = [line for line in output.splitlines() if telling.search(line) and not re.match(r"[IW]\d{4} ", line)]
+    lines = list(dict.fromkeys(line.strip() for line in said))
     return "\n".join(lines[:limit]) or "\n".join(output.splitlines()[-limit:])
+
+
+def passing(output):
+    """Whether kubeadm gave up on an API or an etcd that did not answer for a moment, as while a member joins.
+
+    >>> passing('error execution phase kubelet-start: error patching node "m3" through apiserver: unexpected EOF')
+    True
+    >>> passing("[kubelet-check] connection refused\\nerror execution phase preflight: [ERROR Swap]: swap is on")
+    False
+    """
+    reasons = re.compile(
+        r"EOF|connection (refused|reset)|TLS handshake timeout|i/o timeout|Client\.Timeout|deadline exceeded"
+        r"|etcdserver: |timeout waiting for etcd"
+    )
+    return any(reasons.search(line) for line in output.splitlines() if line.startswith("error execution phase"))
 
 
 def throwaway_token():
@@ -270,39 +292,55 @@ def remove_containers(log):
             run([*ctr, kind, "remove", *force, name], log)
 
 
-def become_member(params, log):
-    """Run kubeadm; return whether an interrupted run was undone first."""
-    cluster, operation, endpoint = params["cluster"], params["operation"], params["endpoint"]
-    seen = marker()
-    repaired = bool(seen and seen["state"] == "in-progress" and traces())
-    if repaired:
-        undo(seen["operation"], endpoint, log)
-    if params.get("after"):
-        wait_for_turn(params["after"])
-    mark(cluster, operation, "in-progress")
-    config = RUNTIME + "/kubeadm.yaml"
-    material = params["material"] or {}
+def arguments(operation, documents):
+    """The words after ``kubeadm init --config FILE`` or ``kubeadm join --config FILE``."""
+    words = ["--skip-token-print"] if operation == "init" else []
+    if not has_crictl():
+        # Its checks insist on crictl, which only they use; kprov's own preflight has looked at the node.
+        words.append("--skip-phases=preflight")
+    if any(document.get("apiVersion") == "kubeadm.k8s.io/v1beta2" for document in documents):
+        words.append("--experimental-patches=" + PATCHES)
+    return words
+
+
+def kubeadm(params, log):
+    """Run kubeadm with its secrets in a tmpfs; return its code and output."""
+    operation, material, config = params["operation"], params["material"] or {}, RUNTIME + "/kubeadm.yaml"
     try:
         # JSON is YAML; kubeadm takes several documents in one file.
         parts = [json.dumps(document) for document in with_secrets(params["documents"], material)]
         write_private(config, "\n---\n".join(parts))
         if operation == "join":
-            write_private(DISCOVERY, json.dumps(discovery(material, endpoint)))
-            command = ["kubeadm", "join", "--config", config]
-        else:
-            command = ["kubeadm", "init", "--config", config, "--skip-token-print"]
-        if not has_crictl():
-            # Its checks insist on crictl, which only they use; kprov's own preflight has looked at the node.
-            command.append("--skip-phases=preflight")
-        code, output = run(command, log)
+            write_private(DISCOVERY, json.dumps(discovery(material, params["endpoint"])))
+        os.makedirs(PATCHES, mode=0o700, exist_ok=True)
+        write_private(PATCHES + "/etcd.json", json.dumps(ETCD_PATCH))
+        return run(["kubeadm", operation, "--config", config, *arguments(operation, params["documents"])], log)
     finally:
         for path in (config, DISCOVERY):
             if os.path.exists(path):
                 os.unlink(path)
-    if code:
-        raise KubeadmError("kubeadm %s: %s" % (operation, first_errors(output)))
-    mark(cluster, operation, "member")
-    return repaired
+        shutil.rmtree(PATCHES, ignore_errors=True)
+
+
+def become_member(params, log):
+    """Run kubeadm; return whether something had to be undone first."""
+    cluster, operation = params["cluster"], params["operation"]
+    attempts, repaired = 0, False
+    while True:
+        seen = marker()
+        if seen and seen["state"] == "in-progress" and traces():
+            undo(seen["operation"], params["endpoint"], log)
+            repaired = True
+        if params.get("after"):
+            wait_for_turn(params["after"])
+        mark(cluster, operation, "in-progress")
+        code, output = kubeadm(params, log)
+        if code == 0:
+            mark(cluster, operation, "member")
+            return repaired
+        attempts += 1
+        if attempts == ATTEMPTS or not passing(output):
+            raise KubeadmError("kubeadm %s: %s" % (operation, first_errors(output)))
 
 
 def main():
