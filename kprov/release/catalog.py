@@ -14,7 +14,10 @@ from kprov.spec.model import ClusterSpec, SourceName  # noqa: TC001 - pydantic r
 
 
 class Release(BaseModel):
-    """The rules of one minor version; images are relative to ``image_repository``."""
+    """The rules of one minor version; images are relative to ``image_repository``.
+
+    ``loses_watches``: its API server, cut off from etcd's leader, ends watches without all clients noticing.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,6 +26,7 @@ class Release(BaseModel):
     pause_image: str
     control_plane_taints: tuple[str, ...]
     cri_socket: str
+    loses_watches: bool = False
     sources: tuple[SourceName, ...]
     patches: tuple[str, ...]
 
