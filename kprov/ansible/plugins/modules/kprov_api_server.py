@@ -85,8 +85,6 @@ def main():
         if time.monotonic() > deadline:
             text = "the API server did not come back within %d s"
             module.fail_json(msg=text % module.params["timeout_s"], lost=count)
-                msg="the API server did not come back within %d s" % module.params["timeout_s"], lost=count
-            )
         time.sleep(1)
     module.exit_json(changed=True, lost=count)
 
