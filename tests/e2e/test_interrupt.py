@@ -34,8 +34,10 @@ def fresh(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster file whose machines do not exist yet."""
     made = Cluster.of(tmp_path, "e2e-cut", 3, NODES)
     made.kprov("lab", "down")
-    yield made
-    made.kprov("lab", "down")
+    try:
+        yield made
+    finally:
+        made.kprov("lab", "down")
 
 
 def follow(cluster: Cluster, sign: str, *words: str) -> tuple[object, str]:

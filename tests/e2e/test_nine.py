@@ -22,8 +22,10 @@ def book(tmp_path: Path) -> Iterator[Cluster]:
     nodes = shipped.partition("\nnodes:\n")[2].partition("\n\n")[0]
     assert "192.168.1." in nodes
     made = Cluster.of(tmp_path, "e2e-book", 2, nodes.replace("192.168.1.", "{net}.") + "\n")
-    yield made
-    made.kprov("lab", "down")
+    try:
+        yield made
+    finally:
+        made.kprov("lab", "down")
 
 
 @pytest.mark.skipif(MEMORY_MIB < 8000, reason=f"nine nodes need 8 GB of memory, here are {MEMORY_MIB} MiB")

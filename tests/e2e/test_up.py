@@ -46,9 +46,11 @@ def host() -> dict[str, str]:
 def cluster(tmp_path_factory: pytest.TempPathFactory, before: dict[str, str]) -> Iterator[Cluster]:
     made = Cluster.of(tmp_path_factory.mktemp("e2e"), "e2e", 1, NODES)
     made.kprov("lab", "down")
-    made.kprov("up")
-    yield made
-    made.kprov("lab", "down")
+    try:
+        made.kprov("up")
+        yield made
+    finally:
+        made.kprov("lab", "down")
 
 
 def test_every_node_is_ready(cluster: Cluster) -> None:
