@@ -4,7 +4,8 @@
 #
 #   floor.sh FOLDER serial|parallel
 #
-# serial: control planes join one after another, as kubeadm's guide has it; parallel: all at once, as kprov does.
+# serial: control planes join one after another, as kubeadm's guide has it and as kprov does; parallel: all at once,
+# which etcd takes ill on a busy machine. Workers join at once, beside the first of them.
 # FOLDER comes from floorplan.py: the same binaries, images, settings and kubeadm documents as kprov's own. What kprov
 # does beyond that is left out: checksums, checks of the machines, repeating and repairing, taking the token back.
 # PYTHON is a Python that has kprov, for its file server.

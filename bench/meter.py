@@ -36,11 +36,19 @@ class Cost:
 
 
 def measure(command: list[str], log: Path, env: dict[str, str]) -> Cost:
-    """Run a command under a meter of its own; its output goes to ``log``."""
+    """Run a command under a meter of its own; its output goes to ``log``. An interruption ends all of it."""
     report = log.with_suffix(".cost.json")
     with log.open("wb") as out:
         meter = [sys.executable, __file__, str(report), *command]
-        subprocess.run(meter, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, check=True)
+        process = subprocess.Popen(
+            meter, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, start_new_session=True
+        )
+        try:
+            process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
     cost = Cost(**json.loads(report.read_text(encoding="utf-8")))
     report.unlink()
     return cost
@@ -68,8 +76,6 @@ def _survivors_s() -> float:
 
 def _metered(command: list[str]) -> Cost:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    # An interruption is the command's to heed; a handler, unlike SIG_IGN, is not inherited by it.
-    signal.signal(signal.SIGINT, lambda *_: None)
     busy, started = busy_s(), time.monotonic()
     process = subprocess.Popen(command)
     pid, code, cpu_s, largest_kib = -1, 0, 0.0, 0

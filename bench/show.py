@@ -47,7 +47,8 @@ def ratio(cases: Mapping[str, Sequence[Sample]], case: str, base: str, figure: C
 def _costs(cases: Mapping[str, Sequence[Sample]]) -> None:
     titles = ("wall s", "range", "cpu s", "range", "largest MiB", "machine cpu s")
     columns = [Column("case"), *(Column(title, "right") for title in titles)]
-    for floor in FLOORS:
+    floors = [floor for floor in FLOORS if floor in cases]
+    for floor in floors:
         columns += [Column(f"wall / {floor}", "right"), Column(f"cpu / {floor}", "right")]
     rows = []
     for case, samples in cases.items():
@@ -55,7 +56,7 @@ def _costs(cases: Mapping[str, Sequence[Sample]]) -> None:
         row = [case, *_spread([cost.wall_s for cost in costs]), *_spread([cost.cpu_s for cost in costs])]
         row.append(f"{max(cost.largest_mib for cost in costs):.0f}")
         row.append(f"{median(cost.machine_cpu_s for cost in costs):.0f}")
-        for floor in FLOORS:
+        for floor in floors:
             row.append(_number(ratio(cases, case, floor, lambda cost: cost.wall_s)))
             row.append(_number(ratio(cases, case, floor, lambda cost: cost.cpu_s)))
         rows.append(row)
@@ -78,7 +79,7 @@ def _again(cases: Mapping[str, Sequence[Sample]]) -> None:
         again = ratio(cases, first + AGAIN, first, lambda cost: cost.wall_s)
         if again is not None:
             changed = sum(counts.get("changed", 0) for counts in cases[first + AGAIN][-1].tasks.values())
-            print(f"\n{first}: the second run takes {again:.2f} of the first, and changes {changed} tasks")
+            print(f"\n{first}: the second run takes {again:.2f} of the first; tasks changed: {changed}")
 
 
 def _tasks(first: Sample, again: Sample, planes: Collection[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import stat
@@ -106,14 +105,15 @@ def control_folder() -> Path:
 
 
 def hang_up(known_hosts: Path) -> None:
-    """End the shared connections of one cluster's machines, and remove what killed ones left behind."""
+    """End the shared connections of one cluster's machines, and remove what killed ones left behind.
+
+    The folder stays: another cluster may be about to put a socket there.
+    """
     folder = control_folder()
     for control in folder.glob(f"{_mark(known_hosts)}-*"):
         argv = ["ssh", "-F", "none", "-S", str(control), "-O", "exit", "machine"]
         subprocess.run(argv, capture_output=True, timeout=CONNECT_TIMEOUT_S, check=False)
         control.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # other clusters' connections are in it
-        folder.rmdir()
 
 
 def _mark(known_hosts: Path) -> str:

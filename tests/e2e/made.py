@@ -31,14 +31,16 @@ class Cluster:
     subnet: str
 
     @classmethod
-    def of(cls, folder: Path, name: str, third: int, nodes: str) -> Cluster:
+    def of(cls, folder: Path, name: str, third: int, nodes: str, *, lab: bool = True) -> Cluster:
         """Write the cluster file; ``nodes`` are the lines below ``nodes:``, with ``{net}`` for the subnet's start."""
         net = f"10.99.{third}"
         text = (
             f"cluster: {name}\nkubernetes: {{version: 1.20.2}}\nnetwork: {{plugin: bridge}}\n"
-            f"bundle: {{source: packages}}\nlab: {{provider: podman, subnet: {net}.0/24}}\nnodes:\n"
+            f"bundle: {{source: packages}}\n"
         )
-        (folder / "cluster.yaml").write_text(text + nodes.replace("{net}", net))
+        if lab:
+            text += f"lab: {{provider: podman, subnet: {net}.0/24}}\n"
+        (folder / "cluster.yaml").write_text(text + "nodes:\n" + nodes.replace("{net}", net))
         return cls(folder, name, f"{net}.0/24")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
