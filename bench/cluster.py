@@ -27,6 +27,7 @@ from show import show
 
 from kprov.bundle.ensure import ensure, sources_for
 from kprov.bundle.store import default_store
+from kprov.errors import KprovError
 from kprov.events import silent
 from kprov.journal.folders import run_folders
 from kprov.spec.load import load
@@ -195,5 +196,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except KprovError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
