@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kprov.ssh.batch import Answer
 
-YOUNG_S: Final = 60.0
+YOUNG_S: Final = 120.0
 """What began so shortly ago may not be ready yet: a static pod of kubeadm's is so after ten seconds at the earliest
 (its startup probe), and a pod on a node that just joined waits for its network."""
 

@@ -81,4 +81,4 @@ def test_hanging_up_removes_the_sockets_of_one_cluster_only(tmp_path, monkeypatc
     hang_up(Path("/mine/known_hosts"))
     assert (mine.exists(), other.exists()) == (False, True)
     hang_up(Path("/other/known_hosts"))
-    assert list(tmp_path.iterdir()) == []
+    assert list(control_folder().iterdir()) == []
