@@ -31,12 +31,13 @@ class Cluster:
     subnet: str
 
     @classmethod
-    def of(cls, folder: Path, name: str, third: int, nodes: str, *, lab: bool = True) -> Cluster:
+    def of(
+        cls, folder: Path, name: str, third: int, nodes: str, *, network: str = "plugin: bridge", lab: bool = True
+    ) -> Cluster:
         """Write the cluster file; ``nodes`` are the lines below ``nodes:``, with ``{net}`` for the subnet's start."""
         net = f"10.99.{third}"
         text = (
-            f"cluster: {name}\nkubernetes: {{version: 1.20.2}}\nnetwork: {{plugin: bridge}}\n"
-            f"bundle: {{source: packages}}\n"
+            f"cluster: {name}\nkubernetes: {{version: 1.20.2}}\nnetwork: {{{network}}}\nbundle: {{source: packages}}\n"
         )
         if lab:
             text += f"lab: {{provider: podman, subnet: {net}.0/24}}\n"

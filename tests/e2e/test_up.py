@@ -20,6 +20,7 @@ NODES = """\
   m[1:3]: {address: "{net}.[11:13]", roles: [control-plane, etcd]}
   w1: {address: "{net}.101", roles: [worker]}
 """
+PODS, SERVICES = "10.99.128.0/20", "10.99.144.0/20"
 ALL = {"m1", "m2", "m3", "w1"}
 # A bootstrap token, a certificate key, a private key, a client key in a kubeconfig.
 SECRETS = re.compile(
@@ -27,24 +28,28 @@ SECRETS = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
-def before() -> dict[str, str]:
-    """What the host had before the lab."""
-    return host()
-
-
-def host() -> dict[str, str]:
+def on_the_host() -> dict[str, str]:
+    """What of the lab is on this host."""
     return {
         "containers": podman("ps", "-aq", "--filter", "label=kprov.cluster=e2e"),
-        "volumes": podman("volume", "ls", "-q"),
-        "networks": podman("network", "ls", "--format", "{{.Name}}", "--filter", "label=kprov.cluster=e2e"),
-        "routes": subprocess.run(["ip", "route", "show", "10.99.1.0/24"], capture_output=True, text=True).stdout,
+        "networks": podman("network", "ls", "-q", "--filter", "label=kprov.cluster=e2e"),
+        "routes": "".join(
+            subprocess.run(["ip", "route", "show", "root", net], capture_output=True, text=True, check=True).stdout
+            for net in ("10.99.1.0/24", PODS, SERVICES)
+        ),
     }
 
 
+def volumes() -> set[str]:
+    """The volumes of the lab's machines."""
+    made = podman("ps", "-aq", "--filter", "label=kprov.cluster=e2e").split()
+    return {mount["Name"] for one in json.loads(podman("inspect", *made)) for mount in one["Mounts"] if "Name" in mount}
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, before: dict[str, str]) -> Iterator[Cluster]:
-    made = Cluster.of(tmp_path_factory.mktemp("e2e"), "e2e", 1, NODES)
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    network = f"plugin: bridge, pods: {PODS}, services: {SERVICES}"
+    made = Cluster.of(tmp_path_factory.mktemp("e2e"), "e2e", 1, NODES, network=network)
     made.kprov("lab", "down")
     try:
         made.kprov("up")
@@ -149,8 +154,12 @@ def test_a_second_driver_is_refused(cluster: Cluster) -> None:
     assert first.returncode == 0
 
 
-def test_down_leaves_nothing_behind(cluster: Cluster, before: dict[str, str]) -> None:
+def test_down_leaves_nothing_behind(cluster: Cluster) -> None:
+    made = volumes()
+    assert made
+    assert all(on_the_host().values())
     cluster.kprov("lab", "down")
-    assert host() == before
+    assert on_the_host() == {"containers": "", "networks": "", "routes": ""}
+    assert made.isdisjoint(podman("volume", "ls", "-q").split())
     left = {path.relative_to(cluster.folder).parts[:2] for path in cluster.folder.rglob("*") if path.is_file()}
     assert left == {("cluster.yaml",), ("artifacts", "runs")}

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.made import Cluster, missing, podman
+from tests.e2e.made import Cluster, podman
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.lab
 
 N1 = '  n1: {address: "{net}.11", roles: [control-plane, worker]}\n'
 ABSENT = '  n9: {address: "{net}.99", roles: [worker]}\n'
