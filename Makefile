@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages lab down test unit lint integration e2e fmt bench docs clean
+.PHONY: help setup packages lab down test unit lint integration e2e drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,11 @@ lint: $(VENV)/.ready ## Types, style, architecture, roles
 integration: setup ## Converge single real nodes, twice
 	@sh tools/as-root.sh $(PYTEST) -v tests/integration
 
-e2e: setup ## Make real clusters and break them
-	@sh tools/as-root.sh $(PYTEST) -v tests/e2e
+e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py
+
+drill: setup ## Cut an up off at ten moments (half an hour), and make the book's nine nodes
+	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_nine.py
 
 fmt: $(VENV)/.ready ## Format the code
 	@$(BIN)/ruff check --fix-only -q .
@@ -55,9 +58,6 @@ fmt: $(VENV)/.ready ## Format the code
 
 bench: setup ## Measure against the floor: one cluster by kprov, one by a bare shell script
 	@sh tools/as-root.sh $(BIN)/python bench/cluster.py
-
-docs: $(VENV)/.ready ## Write the reference of commands anew
-	@$(BIN)/python tools/reference.py docs/commands.md
 
 clean: ## Remove the virtual environment and caches of the tools (labs: `make down` first)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .ansible dist
