@@ -41,6 +41,7 @@ RETURN = r"""
 fetched: {description: What was fetched., returned: always, type: list}
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -74,12 +75,17 @@ def digest(path):
     return sha.hexdigest()
 
 
+def full(folder, artifact):
+    """The error for a disk that cannot take an artifact, with what is free now."""
+    free = shutil.disk_usage(folder).free >> 20
+    text = "%s is full: %s needs %d MiB, %d MiB are free"
+    return FetchError(text % (folder, artifact["name"], artifact["size"] >> 20, free))
+
+
 def download(url, artifact, folder):
     """Fetch one artifact into a new file in the folder; return its path, verified."""
-    free = shutil.disk_usage(folder).free
-    if free < artifact["size"] * 1.05:
-        text = "%s is full: %s needs %d MiB, %d MiB are free"
-        raise FetchError(text % (folder, artifact["name"], artifact["size"] >> 20, free >> 20))
+    if shutil.disk_usage(folder).free < artifact["size"] * 1.05:
+        raise full(folder, artifact)
     handle, path = tempfile.mkstemp(prefix=".kprov.", dir=folder)
     sha = hashlib.sha256()
     try:
@@ -95,6 +101,8 @@ def download(url, artifact, folder):
             raise FetchError("%s arrived with another sha256 than the lock's" % artifact["name"])
     except (OSError, urllib.error.URLError) as error:
         os.unlink(path)
+        if getattr(error, "errno", None) == errno.ENOSPC:  # another artifact took the space meanwhile
+            raise full(folder, artifact) from error
         reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
         raise FetchError("cannot fetch %s from the controller: %s" % (artifact["name"], reason)) from error
     except BaseException:
