@@ -1,0 +1,95 @@
+"""What an add-on is: the files of its makers, the objects made of them, and what it asks of machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kprov.spec.flaw import Value
+
+Document: TypeAlias = "dict[str, Value]"
+"""One object of Kubernetes as plain data."""
+
+LABEL = "kprov.io/addon"
+"""On every object of an add-on; its value is the add-on's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256."""
+
+    name: str
+    version: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPort:
+    """A port that must be open between nodes, and the process that listens there."""
+
+    protocol: Literal["tcp", "udp"]
+    port: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A Secret whose one value is the content of a file of the user's, which is in no object, lock or log.
+
+    ``file`` is a path as the cluster file has it, relative to that file's folder.
+    """
+
+    namespace: str
+    name: str
+    key: str
+    file: str
+
+
+class Addon(Protocol):
+    """One thing that runs in the cluster. Everything here is decided from the cluster file, without I/O."""
+
+    @property
+    def name(self) -> str:
+        """Its name: the value of the label ``kprov.io/addon`` on its objects, and the name of their set."""
+
+    @property
+    def version(self) -> str:
+        """Its makers' version; empty where it has none."""
+
+    @property
+    def upstream(self) -> tuple[Upstream, ...]:
+        """The files of its makers that ``objects`` is made of."""
+
+    @property
+    def local(self) -> tuple[str, ...]:
+        """The files of the user's that ``objects`` is made of: paths as the cluster file has them."""
+
+    @property
+    def kernel(self) -> tuple[str, ...]:
+        """What it needs of the nodes' kernels: ``vxlan``, ``ipip``, ``ip_set``."""
+
+    @property
+    def ports(self) -> tuple[OpenPort, ...]:
+        """What must be open between nodes."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should be told when it is installed: whole sentences."""
+
+    @property
+    def secrets(self) -> tuple[SecretFile, ...]:
+        """What is applied beside the objects, over SSH and unlogged."""
+
+    def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:
+        """Its objects as this cluster needs them, in the order in which they are applied; same input, same result.
+
+        Args:
+            files: contents by URL, for ``upstream``, and by path, for ``local``.
+
+        Raises:
+            InputError: a file is no manifest, or not the one that this add-on knows to change.
+        """
