@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kprov.events import Emit, TaskStatus
 
-Strategy: TypeAlias = Literal["linear", "mitogen"]
+Strategy: TypeAlias = Literal["auto", "linear", "mitogen"]
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that the kernel sends this process when its parent dies."""
@@ -73,12 +73,13 @@ class Playbooks(Protocol):
 class AnsiblePlaybooks:
     """Playbooks against one inventory; ``log`` takes what Ansible itself says on standard error.
 
-    ``strategy`` ``mitogen`` needs the extra ``kprov[fast]``; the stock strategy is the fallback where it is missing.
+    ``strategy`` ``mitogen`` needs the extra ``kprov[fast]``; ``auto`` takes it where it is there. The stock strategy,
+    ``linear``, is the fallback.
     """
 
     inventory: Path
     log: Path
-    strategy: Strategy = "linear"
+    strategy: Strategy = "auto"
     limit: Sequence[str] = field(default=())
 
     def run(self, playbook: str, emit: Emit, *, check: bool = False) -> Recap:
@@ -140,7 +141,7 @@ def _environment(home: Path, strategy: Strategy) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",
     }
-    if strategy == "mitogen":
+    if strategy != "linear":
         given |= _mitogen()
     return kept | given
 

@@ -62,7 +62,7 @@ def exclusive(paths: ClusterPaths) -> Iterator[None]:
 
 @contextmanager
 def session(
-    command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings, strategy: Strategy = "linear"
+    command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings, strategy: Strategy = "auto"
 ) -> Iterator[Context]:
     """What phases need, with display and journal around it; the end of the run is told whatever happens.
 

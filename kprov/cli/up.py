@@ -17,10 +17,10 @@ from kprov.cli.options import Settings, common_options, file_option
 @click.option("--skip", multiple=True, metavar="PHASE", help="Leave this phase out; may be given several times.")
 @click.option(
     "--strategy",
-    type=click.Choice(["linear", "mitogen"]),
-    default="linear",
+    type=click.Choice(["auto", "linear", "mitogen"]),
+    default="auto",
     show_default=True,
-    help="How Ansible runs tasks: its own way, or by Mitogen (kprov[fast]).",
+    help="How Ansible runs tasks: by Mitogen (kprov[fast]), its own way (linear), or by Mitogen where it is there.",
 )
 @common_options
 @click.pass_obj

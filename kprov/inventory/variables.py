@@ -95,7 +95,7 @@ def _of_node(
         "join_documents": [_json(kubeadm.join_configuration(release, name, node))],
     }
     if plane:
-        values["join_heal_watches"] = release.loses_watches
+        values["control_plane_heal_watches"] = release.loses_watches
         values["control_plane_documents"] = [
             _json(kubeadm.init_configuration(release, name, node)),
             _json(kubeadm.cluster_configuration(spec, release)),

@@ -105,8 +105,9 @@ def test_ansible_alone_finds_nothing_to_do_either(cluster: Cluster, words: tuple
     ]
 
 
-def test_mitogen_finds_the_same(cluster: Cluster) -> None:
-    cluster.kprov("up", "--strategy", "mitogen", "--skip", "verify")
+@pytest.mark.parametrize("strategy", ["linear", "mitogen"])
+def test_both_strategies_find_the_same(cluster: Cluster, strategy: str) -> None:
+    cluster.kprov("up", "--strategy", strategy, "--skip", "verify")
     tasks = cluster.tasks()
     assert {host: statuses.count("changed") for host, statuses in tasks.items()} == dict.fromkeys(ALL, 0)
 

@@ -117,9 +117,14 @@ def test_the_users_own_settings_of_ansible_do_not_reach_the_run(monkeypatch):
     assert environment["HTTPS_PROXY"] == "http://proxy.example:3128"
 
 
-def test_without_mitogen_the_stock_strategy_is_the_fallback(monkeypatch):
+@pytest.mark.parametrize("strategy", ["auto", "mitogen"])
+def test_without_mitogen_the_stock_strategy_is_the_fallback(monkeypatch, strategy):
     monkeypatch.setitem(sys.modules, "ansible_mitogen", None)
-    assert runner._environment(Path("/home"), "mitogen") == runner._environment(Path("/home"), "linear")
+    assert runner._environment(Path("/home"), strategy) == runner._environment(Path("/home"), "linear")
+
+
+def test_mitogen_is_used_where_it_is_there():
+    assert runner._environment(Path("/home"), "auto")["ANSIBLE_STRATEGY"] == "mitogen_linear"
 
 
 @pytest.fixture
@@ -127,7 +132,8 @@ def home(tmp_path, monkeypatch):
     """A project with a playbook of its own, run for real on this machine by the local connection."""
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "ansible.cfg").write_text("[defaults]\nroles_path = roles\n")
-    (tmp_path / "hosts.ini").write_text("m1 ansible_connection=local\nm2 ansible_connection=local\n")
+    local = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    (tmp_path / "hosts.ini").write_text(f"m1 {local}\nm2 {local}\n")
     monkeypatch.setattr(project, "ansible_home", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
@@ -186,7 +192,8 @@ SLEEP = """
 """
 
 
-def test_stopping_the_driver_stops_ansible_and_what_it_runs_here(home):
+@pytest.mark.parametrize("strategy", ["linear", "mitogen"])
+def test_stopping_the_driver_stops_ansible_and_what_it_runs_here(home, strategy):
     pid = home / "pid"
     (home / "playbooks/up.yml").write_text(SLEEP.format(pid=pid))
 
@@ -199,7 +206,7 @@ def test_stopping_the_driver_stops_ansible_and_what_it_runs_here(home):
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        AnsiblePlaybooks(home / "hosts.ini", home / "log").run("up", interrupt)
+        AnsiblePlaybooks(home / "hosts.ini", home / "log", strategy).run("up", interrupt)
     command = Path(f"/proc/{pid.read_text().strip()}")
     while command.exists() and time.monotonic() - began < 45:
         time.sleep(0.01)

@@ -74,6 +74,7 @@ DEADLINE_S = 540
 LOCK_S = 600
 TURN_S = 300
 STEADY = 3
+POLL_S = 0.3
 ATTEMPTS = 3
 PATCHES = RUNTIME + "/patches"
 ETCD_PATCH = {"spec": {"containers": [{"name": "etcd", "resources": {"requests": {"ephemeral-storage": None}}}]}}
@@ -245,14 +246,15 @@ def ready(endpoint):
 
 
 def wait_for_turn(address):
-    """Wait until the control plane that joins before this one has been ready for a while, a second at a time."""
+    """Wait until the control plane that joins before this one has been ready for about a second."""
     deadline = time.monotonic() + TURN_S
     seen = 0
     while seen < STEADY:
         if time.monotonic() > deadline:
             raise KubeadmError("the control plane at %s, which joins before this one, did not become ready" % address)
         seen = seen + 1 if ready(address + ":6443") else 0
-        time.sleep(1)
+        if seen < STEADY:
+            time.sleep(POLL_S)
 
 
 def undo(operation, endpoint, log):

@@ -31,6 +31,7 @@ membership:
   type: str
 missing: {description: Commands that are not there., returned: always, type: list}
 family: {description: "debian, rhel or the ID of /etc/os-release.", returned: always, type: str}
+hostname: {description: The name that the node has now., returned: always, type: str}
 """
 
 import fcntl
@@ -38,6 +39,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -132,6 +134,7 @@ def main():
         membership=state,
         missing=[name for name in module.params["commands"] if not shutil.which(name, path=PATH)],
         family=os_family,
+        hostname=socket.gethostname(),
     )
 
 
