@@ -1,1 +1,1 @@
-"""What runs in a cluster beside Kubernetes itself: networks, services and dashboards, each as the objects that it is."""
+"""What runs in a cluster beside Kubernetes itself: networks, services and dashboards, as the objects that they are."""

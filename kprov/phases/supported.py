@@ -9,7 +9,7 @@ from kprov.errors import Problem, SpecError
 if TYPE_CHECKING:
     from kprov.spec.load import Loaded
 
-_PLUGINS: Final = ("bridge",)
+_PLUGINS: Final = ("bridge", "calico", "weave", "flannel", "none")
 _ENDPOINTS: Final = ("node-local", "external", "single")
 
 

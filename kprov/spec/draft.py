@@ -42,8 +42,9 @@ def draft(data: Mapping[str, Value], faulty: Iterable[Loc]) -> ClusterSpec | Non
 
 
 def _remove(data: dict[str, Value], loc: Loc) -> None:
-    """Take a value away; of a list, the whole list."""
+    """Take a value away; of a list, the whole list, and of an add-on, the whole add-on."""
     part: Value = data
+    loc = loc[:2] if loc[:1] == ("addons",) else loc
     for step, after in zip(loc, (*loc[1:], None), strict=True):
         if not isinstance(part, dict) or step not in part:
             return

@@ -22,8 +22,13 @@ def dump(spec: ClusterSpec) -> str:
 
 
 def plain(spec: ClusterSpec) -> dict[str, Value]:
-    """The spec as plain JSON types: addresses as text, nodes by name."""
-    return cast("dict[str, Value]", spec.model_dump(mode="json"))
+    """The spec as plain JSON types: addresses as text, nodes by name, of the add-ons only those that are wanted."""
+    data = cast("dict[str, Value]", spec.model_dump(mode="json", by_alias=True))
+    addons = data["addons"]
+    if isinstance(addons, dict):
+        # A key without a value would ask for the add-on.
+        data["addons"] = {name: settings for name, settings in addons.items() if settings is not None}
+    return data
 
 
 def to_yaml(data: Value, note: Callable[[Loc], str] | None = None) -> str:

@@ -26,13 +26,18 @@ def all_keys() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def _below(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         yield prefix + name, field
         inner = _part(field.annotation)
         if inner:
             kind = get_origin(field.annotation)
             between = ".<name>" if kind is dict else "[]" if kind is tuple else ""
             yield from _below(inner, f"{prefix}{name}{between}.")
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by their keys in the file, which may have dashes where names in Python cannot."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _part(annotation: object) -> type[BaseModel] | None:
@@ -50,7 +55,7 @@ def keys_at(loc: Loc) -> tuple[str, ...]:
     (('key', 'value', 'effect'), ())
     """
     model, _ = _walk(loc)
-    return tuple(model.model_fields) if model else ()
+    return tuple(_fields(model)) if model else ()
 
 
 def help_at(loc: Loc) -> str:
@@ -67,7 +72,7 @@ def _walk(loc: Loc) -> tuple[type[BaseModel] | None, str]:
     model: type[BaseModel] | None = ClusterSpec
     described, rest = "", list(loc)
     while rest and model:
-        field = model.model_fields.get(str(rest.pop(0)))
+        field = _fields(model).get(str(rest.pop(0)))
         if field is None:
             return None, described
         described = field.description or ""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kprov.errors import Problem, SpecError
 from kprov.spec import rules
 from kprov.spec.draft import draft
+from kprov.spec.dump import plain
 from kprov.spec.expand import Nodes, expand_nodes
 from kprov.spec.files import read_text
 from kprov.spec.flaw import Faulty, Flaw, Loc, dotted, leaves
@@ -25,7 +26,7 @@ from kprov.spec.paths import ClusterPaths
 from kprov.spec.tree import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -46,17 +47,17 @@ class Loaded:
     paths: ClusterPaths
 
 
-def load(path: Path) -> Loaded:
-    """Read a cluster file.
+def load(path: Path, waived: Collection[str] = ()) -> Loaded:
+    """Read a cluster file; ``waived`` names rules, of ``rules.WAIVABLE``, that do not count this time.
 
     Raises:
         InputError: the file cannot be read.
         SpecError: with every problem of the file.
     """
-    return loads(read_text(path), str(path))
+    return loads(read_text(path), str(path), waived)
 
 
-def loads(text: str, name: str) -> Loaded:
+def loads(text: str, name: str, waived: Collection[str] = ()) -> Loaded:
     """Read the text of a cluster file; ``name`` is the file's, for messages and origins.
 
     >>> node = "m1: {address: 10.0.0.11, roles: [control-plane]}"
@@ -73,14 +74,16 @@ def loads(text: str, name: str) -> Loaded:
     nodes = expand_nodes(entries) if isinstance(entries, dict) else Nodes()
     if nodes.nodes:
         data["nodes"] = dict(nodes.nodes)
-    spec, flaws = _validate(data, tree, nodes)
+    spec, flaws = _validate(data, tree, nodes, waived)
     problems = [*tree.problems, *_problems([*nodes.flaws, *flaws], tree)]
     if problems or spec is None:
         raise SpecError(problems)
     return Loaded(spec, _origins(spec, tree, nodes), ClusterPaths(Path(name).absolute()))
 
 
-def _validate(data: Mapping[str, Value], tree: Tree, nodes: Nodes) -> tuple[ClusterSpec | None, list[Flaw]]:
+def _validate(
+    data: Mapping[str, Value], tree: Tree, nodes: Nodes, waived: Collection[str]
+) -> tuple[ClusterSpec | None, list[Flaw]]:
     """The spec, or None where values are faulty, and every flaw of the values and between them."""
     spec: ClusterSpec | None = None
     errors: list[ErrorDetails] = []
@@ -96,7 +99,7 @@ def _validate(data: Mapping[str, Value], tree: Tree, nodes: Nodes) -> tuple[Clus
     # A misspelt or misfitting key has been reported as such: that the right one is missing goes without saying.
     flaws = [flaw for flaw in flaws if flaw.loc not in told]
     whole = spec or draft(data, [error["loc"] for error in errors])
-    found = [_in_file(flaw, nodes) for flaw in rules.check(whole)] if whole else []
+    found = [_in_file(flaw, nodes) for flaw in rules.check(whole, waived)] if whole else []
     return spec, flaws + [flaw for flaw in found if not faulty.spoils(flaw)]
 
 
@@ -131,7 +134,9 @@ def _origins(spec: ClusterSpec, tree: Tree, nodes: Nodes) -> dict[str, str]:
     """Where each value comes from."""
     file = Path(tree.file).name
     origins: dict[str, str] = {}
-    for loc, _ in leaves(spec.model_dump(mode="json")):
+    for loc, _ in leaves(plain(spec)):
         written = nodes.in_file(loc)
-        origins[dotted(loc)] = f"{file}:{tree.lines[written]}" if tree.has(written) else "default"
+        # Below addons a key without a value asks for the add-on; elsewhere it is the default.
+        given = tree.has(written) or (loc[0] == "addons" and written in tree.lines)
+        origins[dotted(loc)] = f"{file}:{tree.lines[written]}" if given else "default"
     return origins

@@ -56,6 +56,8 @@ def _words(kind: str, loc: Loc, value: object, given: str, context: Mapping[str,
             return f"{given} is longer than {context['max_length']} characters", "Shorten it."
         case "string_too_short" | "too_short":
             return "is empty", _help(loc)
+        case "bool_type":
+            return f"{given} is neither true nor false", "Write true or false, without quotes."
         case "int_type" | "int_from_float":
             return _no_number(loc, value, given)
         case "string_type":

@@ -7,10 +7,13 @@ Models are frozen and forbid unknown keys. What one field alone cannot tell (dup
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from kprov.spec.addon_types import AddonVersion, Mirror, MirroredHost
+from kprov.spec.addons import Addons, Manifest
+from kprov.spec.base import Model
 from kprov.spec.types import (
     Address,
     Bastion,
@@ -32,13 +35,16 @@ from kprov.spec.types import (
 )
 
 __all__ = [
+    "Addons",
     "Bundle",
     "ClusterSpec",
+    "Encapsulation",
     "Endpoint",
     "EndpointMode",
     "Etcd",
     "Kubernetes",
     "Lab",
+    "Manifest",
     "Model",
     "Network",
     "NetworkPlugin",
@@ -52,23 +58,8 @@ __all__ = [
 
 EndpointMode: TypeAlias = Literal["node-local", "vip", "external", "single"]
 NetworkPlugin: TypeAlias = Literal["bridge", "calico", "cilium", "flannel", "weave", "none"]
+Encapsulation: TypeAlias = Literal["vxlan", "ipip", "bgp", "host-gw"]
 TaintEffect: TypeAlias = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class Model(BaseModel):
-    """The base of all parts: frozen, an unknown key is an error, a key without a value has its default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, data: object) -> object:
-        """Take away optional keys whose value is empty: ``ssh:`` with only comments below it."""
-        if not isinstance(data, dict):
-            return data
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        given = cast("dict[object, object]", data)
-        return {key: value for key, value in given.items() if value is not None or key not in optional}
 
 
 class Kubernetes(Model):
@@ -118,6 +109,19 @@ class Network(Model):
     """The cluster's networks."""
 
     plugin: NetworkPlugin = Field(default="calico", description="What connects pods: bridge needs no image at all.")
+    version: AddonVersion | None = Field(
+        default=None, description="Version of the plugin; absent: the newest that serves this Kubernetes."
+    )
+    mtu: int | None = Field(
+        default=None, ge=576, le=9216, strict=True, description="MTU of pods; absent: the plugin finds it out."
+    )
+    encapsulation: Encapsulation | None = Field(
+        default=None, description="How packets go between nodes: calico vxlan, ipip, bgp; flannel vxlan, host-gw."
+    )
+    password_file: FilePath | None = Field(
+        default=None, description="weave only: a file with the password that encrypts its traffic."
+    )
+    manifests: tuple[Manifest, ...] = Field(default=(), description="none only: the manifests of a network of yours.")
     pods: Subnet = Field(default=IPv4Network("10.244.0.0/16"), description="Addresses of pods.")
     services: Subnet = Field(default=IPv4Network("10.96.0.0/16"), description="Addresses of services.")
     dns_domain: Domain = Field(default="cluster.local", description="Domain of the cluster's DNS.")
@@ -147,6 +151,10 @@ class Bundle(Model):
         default=("upstream",), description="upstream, packages or directory; a list is tried in order."
     )
     directory: FilePath | None = Field(default=None, description="The folder, for the source directory.")
+    mirrors: dict[MirroredHost, Mirror] = Field(
+        default_factory=dict,
+        description="Where files of a host are fetched instead; '*': a base to which /<host>/<path> is added.",
+    )
 
 
 class Lab(Model):
@@ -173,6 +181,7 @@ class ClusterSpec(Model):
     network: Network = Field(default_factory=Network, description="The cluster's networks.")
     etcd: Etcd = Field(default_factory=Etcd, description="Where etcd runs.")
     runtime: Runtime = Field(default_factory=Runtime, description="What runs containers.")
+    addons: Addons = Field(default_factory=Addons, description="What runs in the cluster beside Kubernetes.")
     bundle: Bundle = Field(default_factory=Bundle, description="Where the parts come from.")
     lab: Lab | None = Field(default=None, description="Machines that kprov makes; absent: they exist already.")
 

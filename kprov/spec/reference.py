@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from kprov.spec.flaw import Value
 
 _FORMATS = {"ipv4": "address", "ipv4network": "network"}
+_SIMPLE = {"integer": "number", "boolean": "`true`, `false`", "object": "names with texts"}
+_PLURALS = {"array": "lists"}
 
 
 def table() -> str:
@@ -70,19 +72,15 @@ def _type(field: Mapping[str, Value]) -> str:
             return ", ".join(f"`{value}`" for value in values)
         case {"const": value}:
             return f"`{value}`"
-        case {"$ref": _}:
-            return "section"
         case {"anyOf": list(options)}:
             return " or ".join(_type(one) for one in options if isinstance(one, dict) and one.get("type") != "null")
         case {"type": "array", "items": dict(item)}:
-            return f"list of {_type(item)}" if "$ref" not in item else "list of sections"
-        case {"type": "object", "additionalProperties": dict(item)} if "$ref" in item:
-            return "names with sections"
-        case {"type": "object"}:
-            return "names with texts"
+            return f"list of {_type(item)}{'s' if '$ref' in item else ''}"
+        case {"type": "object", "additionalProperties": dict(item)}:
+            return f"names with {_PLURALS.get(str(item.get('type')), 'sections' if '$ref' in item else 'texts')}"
         case {"format": str(name)} if name in _FORMATS:
             return _FORMATS[name]
-    return "number" if field.get("type") == "integer" else "text"
+    return "section" if "$ref" in field else _SIMPLE.get(str(field.get("type")), "text")
 
 
 def _default(field: Mapping[str, Value], *, needed: bool) -> str:

@@ -29,7 +29,9 @@ def schema() -> dict[str, Value]:
         field["pattern"] = pattern
     _inner(node, "labels")["additionalProperties"] = False
     _inner(document, "$defs", "Node")["description"] = nodes["description"]
-    source = _inner(document, "$defs", "Bundle", "properties", "source")
+    bundle = _inner(document, "$defs", "Bundle", "properties")
+    _inner(bundle, "mirrors")["additionalProperties"] = False
+    source = _inner(bundle, "source")
     source["anyOf"] = [source["items"], {key: source.pop(key) for key in ("type", "items", "minItems")}]
     document["description"] = "One Kubernetes cluster: its machines, how they are reached, what runs on them."
     return {"$schema": _DIALECT, "title": "kprov cluster file", **_untitled(document)}

@@ -124,7 +124,7 @@ def network(value: object) -> IPv4Network:
     return found
 
 
-def _matching(pattern: str, wrong: str, right: str) -> BeforeValidator:
+def matching(pattern: str, wrong: str, right: str) -> BeforeValidator:
     """Refuse a text that the pattern does not match; what is no text at all is left to pydantic."""
     compiled = re.compile(pattern)
 
@@ -177,32 +177,32 @@ Subnet: TypeAlias = Annotated[
 ClusterName: TypeAlias = Annotated[
     str,
     Field(pattern=DNS_LABEL, max_length=30),
-    _matching(DNS_LABEL, "is no DNS label", "Use lower-case letters, digits and inner dashes, at most 30: lab-1."),
+    matching(DNS_LABEL, "is no DNS label", "Use lower-case letters, digits and inner dashes, at most 30: lab-1."),
 ]
 Domain: TypeAlias = Annotated[
     str,
     Field(pattern=DNS_NAME, max_length=253),
-    _matching(DNS_NAME, "is no DNS domain", "Use lower-case labels with dots between: cluster.local."),
+    matching(DNS_NAME, "is no DNS domain", "Use lower-case labels with dots between: cluster.local."),
 ]
 LabelKey: TypeAlias = Annotated[
-    str, Field(pattern=LABEL_KEY), _matching(LABEL_KEY, "is no key of a Kubernetes label", _LABEL_RULE)
+    str, Field(pattern=LABEL_KEY), matching(LABEL_KEY, "is no key of a Kubernetes label", _LABEL_RULE)
 ]
 LabelValue: TypeAlias = Annotated[
-    str, Field(pattern=LABEL_VALUE), _matching(LABEL_VALUE, "is no value of a Kubernetes label", _LABEL_RULE)
+    str, Field(pattern=LABEL_VALUE), matching(LABEL_VALUE, "is no value of a Kubernetes label", _LABEL_RULE)
 ]
 User: TypeAlias = Annotated[
-    str, Field(pattern=USER), _matching(USER, "is no login name", "Write the name alone: root, vagrant, ubuntu.")
+    str, Field(pattern=USER), matching(USER, "is no login name", "Write the name alone: root, vagrant, ubuntu.")
 ]
 Host: TypeAlias = Annotated[
-    str, Field(pattern=HOST), _matching(HOST, "is neither a host name nor an IPv4 address", _HOST_RULE)
+    str, Field(pattern=HOST), matching(HOST, "is neither a host name nor an IPv4 address", _HOST_RULE)
 ]
 SshAddress: TypeAlias = Annotated[
     str,
     Field(pattern=rf"^$|{HOST}"),
-    _matching(rf"^$|{HOST}", "is neither a host name nor an IPv4 address", _HOST_RULE),
+    matching(rf"^$|{HOST}", "is neither a host name nor an IPv4 address", _HOST_RULE),
 ]
 Bastion: TypeAlias = Annotated[
-    str, Field(pattern=BASTION), _matching(BASTION, "is no jump host", "Write user@host, or user@host:port.")
+    str, Field(pattern=BASTION), matching(BASTION, "is no jump host", "Write user@host, or user@host:port.")
 ]
 FilePath: TypeAlias = Annotated[str, Field(min_length=1), BeforeValidator(_path)]
 Roles: TypeAlias = Annotated[tuple[Role, ...], Field(min_length=1), AfterValidator(_roles)]

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kprov.spec.rules.addons import extras, lab_open, pools
 from kprov.spec.rules.bundle import bundle_directory
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
 from kprov.spec.rules.machines import addresses, lab, lab_login, names
 from kprov.spec.rules.members import control_planes, etcd
 from kprov.spec.rules.networks import overlaps, pod_subnets, services
+from kprov.spec.rules.plugins import manifests, plugin_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from kprov.spec.flaw import Flaw
     from kprov.spec.model import ClusterSpec
 
-RULES: tuple[Callable[[ClusterSpec], Iterator[Flaw]], ...] = (
+    Rule = Callable[[ClusterSpec], Iterator[Flaw]]
+
+RULES: tuple[Rule, ...] = (
     names,
     addresses,
     overlaps,
@@ -30,18 +34,26 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Flaw]], ...] = (
     etcd,
     pod_subnets,
     services,
+    plugin_settings,
+    manifests,
     endpoint_address,
     endpoint_port,
     bundle_directory,
+    pools,
+    extras,
 )
 
+WAIVABLE: Mapping[str, Rule] = {"lab-open": lab_open}
+"""Rules against what is possible but dangerous; a user who says so may have it nevertheless."""
 
-def check(spec: ClusterSpec) -> tuple[Flaw, ...]:
-    """Every flaw of a spec whose values are each valid alone.
+
+def check(spec: ClusterSpec, waived: Collection[str] = ()) -> tuple[Flaw, ...]:
+    """Every flaw of a spec whose values are each valid alone; ``waived`` names rules of ``WAIVABLE`` that do not count.
 
     >>> from kprov.spec.model import ClusterSpec
     >>> node = {"address": "10.0.0.11", "roles": ["worker"]}
     >>> [flaw.wrong for flaw in check(ClusterSpec.model_validate({"cluster": "lab", "nodes": {"w1": node}}))]
     ['no node has the role control-plane']
     """
-    return tuple(flaw for rule in RULES for flaw in rule(spec))
+    held = (rule for name, rule in WAIVABLE.items() if name not in waived)
+    return tuple(flaw for rule in (*RULES, *held) for flaw in rule(spec))

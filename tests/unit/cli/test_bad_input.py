@@ -93,7 +93,7 @@ SPECS = {
     "no version at all": (f"{FILE}kubernetes: {{version: new}}\n", "cluster.yaml:8  kubernetes.version", "new"),
     "an unknown source": (changed("packages", "internet"), "bundle.source", "none of upstream, packages, directory"),
     "a source of later": (changed("packages", "upstream"), "cluster.yaml:7  bundle.source", "cannot make `upstream`"),
-    "a plugin of later": (changed("bridge", "calico"), "cluster.yaml:6  network.plugin", "cannot make `calico`"),
+    "a plugin of later": (changed("bridge", "cilium"), "cluster.yaml:6  network.plugin", "cannot make `cilium`"),
     "no plugin of any kind": (changed("bridge", "bride"), "cluster.yaml:6  network.plugin", "bride"),
     "a user that containers lack": (f"{FILE}ssh: {{user: joe}}\n", "cluster.yaml:8  ssh.user", "it is root"),
     "no YAML": ("cluster: [bad\nnodes: }\n", "cluster.yaml:2", "no YAML"),

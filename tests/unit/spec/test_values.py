@@ -119,8 +119,11 @@ def test_a_wrong_node_is_told_in_plain_words(only, base, entry, key, wrong, righ
         ("kubernets", "Did you mean kubernetes?"),
         ("Network", "Did you mean network?"),
         ("plugin", "It belongs in network.plugin."),
-        ("version", "It belongs in kubernetes.version."),
-        ("addons", "Known here: cluster, kubernetes, nodes, ssh, endpoint, network, etcd, runtime, bundle, lab."),
+        ("version", "It belongs in kubernetes.version or network.version."),
+        (
+            "packages",
+            "Known here: cluster, kubernetes, nodes, ssh, endpoint, network, etcd, runtime, addons, bundle, lab.",
+        ),
     ],
 )
 def test_an_unknown_key_gets_a_suggestion(only, base, key, right) -> None:

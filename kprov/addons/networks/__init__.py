@@ -1,0 +1,1 @@
+"""What connects pods: one file for each network plugin."""

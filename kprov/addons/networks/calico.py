@@ -1,0 +1,100 @@
+"""Calico: addresses of its own, routes or tunnels between nodes, network policies; the Kubernetes API is its store.
+
+What is changed, and why, follows docs.tigera.io for each version: Configuring calico/node, Overlay networking,
+Configure IP autodetection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kprov.addons.catalog import Catalogued, as_numbers, catalog
+from kprov.addons.documents import changed, container, finished, mapping, parse, set_env
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Network
+
+    from kprov.addons.model import Document, OpenPort
+
+_POOL: Final = {
+    # Always, not CrossSubnet: between nodes of one subnet CrossSubnet sends pods' own addresses onto the wire, which
+    # clouds and hypervisors that check sources drop, and one path has one MTU and one thing to verify.
+    "vxlan": {"CALICO_IPV4POOL_IPIP": "Never", "CALICO_IPV4POOL_VXLAN": "Always"},
+    "ipip": {"CALICO_IPV4POOL_IPIP": "Always", "CALICO_IPV4POOL_VXLAN": "Never"},
+    "bgp": {"CALICO_IPV4POOL_IPIP": "Never", "CALICO_IPV4POOL_VXLAN": "Never"},
+}
+_BIRD_PROBES: Final = ("-bird-live", "-bird-ready")
+_POLICY_V1: Final = (1, 21)
+"""policy/v1 and discovery.k8s.io/v1 came with this Kubernetes: the release notes of 1.21."""
+_SLICES_V1: Final = (3, 23)
+"""From this version on Calico reads discovery.k8s.io/v1: github.com/projectcalico/calico, issue 6129."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calico(Catalogued):
+    """Calico with the pod network, encapsulation and MTU of the cluster file; ``mtu`` None: Calico finds it out."""
+
+    pods: IPv4Network
+    encapsulation: str
+    mtu: int | None
+
+    @property
+    def kernel(self) -> tuple[str, ...]:
+        """What policies need, and what carries packets."""
+        entry = catalog()[self.name]
+        return (*entry.kernel, *entry.modes[self.encapsulation].kernel)
+
+    @property
+    def ports(self) -> tuple[OpenPort, ...]:
+        """That of the tunnel or of BGP."""
+        return catalog()[self.name].modes[self.encapsulation].ports
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where a version meets a Kubernetes that its makers do not test it with."""
+        if as_numbers(self.minor) < _POLICY_V1 and as_numbers(self.version) >= _SLICES_V1:
+            note = (
+                f"Calico {self.version} reads EndpointSlices of discovery.k8s.io/v1, which Kubernetes {self.minor} "
+                "does not serve: Felix waits for them, and calico-node is not ready before it has them."
+            )
+            return (note,)
+        return ()
+
+    def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:
+        """The manifest with this cluster's settings."""
+        (source,) = self.upstream
+        documents = parse(files[source.url], source.url)
+        documents = changed(documents, "ConfigMap", "calico-config", self._configure)
+        documents = changed(documents, "DaemonSet", "calico-node", self._edit_node)
+        if as_numbers(self.minor) < _POLICY_V1:
+            documents = tuple(map(_of_policy_v1beta1, documents))
+        return finished(documents, self.name)
+
+    def _configure(self, config: Document) -> None:
+        data = mapping(config, "data")
+        data["calico_backend"] = "vxlan" if self.encapsulation == "vxlan" else "bird"
+        data["veth_mtu"] = str(self.mtu or 0)  # 0: of the interface, less what the tunnel takes
+
+    def _edit_node(self, daemon_set: Document) -> None:
+        node = container(daemon_set, "calico-node")
+        for name, value in _POOL[self.encapsulation].items():
+            set_env(node, name, value)
+        set_env(node, "CALICO_IPV4POOL_CIDR", str(self.pods))
+        # The node's address as the kubelet was told it: the first interface of a virtual machine is often its NAT.
+        set_env(node, "IP_AUTODETECTION_METHOD", "kubernetes-internal-ip")
+        if self.encapsulation == "vxlan":
+            for probe in ("livenessProbe", "readinessProbe"):
+                action = mapping(node, probe, "exec")
+                command = action.get("command")
+                action["command"] = (
+                    [each for each in command if each not in _BIRD_PROBES] if isinstance(command, list) else []
+                )
+
+
+def _of_policy_v1beta1(document: Document) -> Document:
+    """A disruption budget in the API that Kubernetes before 1.21 has; its fields are the same."""
+    if document["kind"] == "PodDisruptionBudget":
+        return {**document, "apiVersion": "policy/v1beta1"}
+    return document

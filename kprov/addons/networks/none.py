@@ -1,0 +1,16 @@
+"""No network of kprov's: the user's own manifests, or nothing where they connect pods by other means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kprov.addons.own import Own
+
+if TYPE_CHECKING:
+    from kprov.spec.model import Network
+
+
+def none(network: Network) -> Own:
+    """The manifests of the cluster file, as the set ``network``."""
+    note = "No network was installed: nodes become ready when you have installed one."
+    return Own("network", network.manifests, notes=() if network.manifests else (note,))

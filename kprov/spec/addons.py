@@ -1,0 +1,86 @@
+"""The section ``addons`` of the cluster file, and manifests of the user's own."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from pydantic import Field, model_validator
+
+from kprov.spec.addon_types import AddonName, Folder, HostNames, Pool, Sha256, Url
+from kprov.spec.base import Model
+from kprov.spec.types import Address, FilePath
+
+
+class Manifest(Model):
+    """Objects of the user's own: a file, or a URL with its sha256."""
+
+    file: FilePath | None = Field(default=None, description="A manifest beside the cluster file.")
+    url: Url | None = Field(default=None, description="A manifest that is fetched; its sha256 must be given.")
+    sha256: Sha256 | None = Field(default=None, description="The sha256 of what is behind the url.")
+
+
+class Dashboard(Model):
+    """A page in the browser that shows the cluster."""
+
+    kind: Literal["headlamp", "kubernetes-dashboard", "kube-web-view"] = Field(description="Which dashboard.")
+    access: Literal["token", "lab-open"] = Field(
+        default="token", description="token: inside the cluster, by login; lab-open: from everywhere, without."
+    )
+    port: int = Field(
+        default=31000, ge=30000, le=32767, strict=True, description="Port on the nodes, for access lab-open."
+    )
+
+
+class CoreDns(Model):
+    """The cluster's DNS, which kubeadm installs."""
+
+    replicas: int = Field(default=2, ge=1, le=20, strict=True, description="How many pods answer.")
+    upstream: tuple[Address, ...] = Field(default=(), description="Servers for other names; absent: those of the node.")
+    hosts: dict[Address, HostNames] = Field(default_factory=dict, description="Names of your own, by their address.")
+
+
+class MetricsServer(Model):
+    """What kubectl top and autoscaling read."""
+
+
+class LocalPath(Model):
+    """Volumes in a folder of the node that a pod runs on."""
+
+    path: Folder = Field(default="/var/lib/kprov/local-path", description="The folder on every node.")
+    default: bool = Field(default=True, strict=True, description="Whether it is the default StorageClass.")
+
+
+class MetalLb(Model):
+    """Addresses for services of the type LoadBalancer, announced on the nodes' network."""
+
+    addresses: tuple[Pool, ...] = Field(min_length=1, description="Free addresses: 10.0.0.200-10.0.0.220.")
+
+
+class Extra(Manifest):
+    """Objects of the user's own under a name."""
+
+    name: AddonName = Field(description="Name of this set of objects.")
+
+
+class Addons(Model):
+    """What runs in the cluster beside Kubernetes and its network; an absent key is not installed."""
+
+    dashboard: Dashboard | None = Field(default=None, description="A dashboard.")
+    coredns: CoreDns | None = Field(default=None, description="Settings of CoreDNS; absent: those of kubeadm.")
+    metrics_server: MetricsServer | None = Field(
+        default=None, alias="metrics-server", description="What kubectl top and autoscaling read."
+    )
+    local_path_provisioner: LocalPath | None = Field(
+        default=None, alias="local-path-provisioner", description="Volumes in a folder of the node."
+    )
+    metallb: MetalLb | None = Field(default=None, description="Addresses for services of the type LoadBalancer.")
+    extra: tuple[Extra, ...] = Field(default=(), description="Manifests of your own.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_wanted(cls, data: object) -> object:
+        """A key without a value is an add-on with every default: ``metrics-server:``."""
+        if not isinstance(data, dict):
+            return data
+        given = cast("dict[object, object]", data)
+        return {key: {} if value is None and key != "extra" else value for key, value in given.items()}

@@ -1,0 +1,87 @@
+"""Rules on add-ons: addresses that are given away, doors that stand open, names."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from kprov.spec.addon_types import ends
+from kprov.spec.flaw import ANY, Flaw, Loc
+from kprov.spec.types import as_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ipaddress import IPv4Address
+
+    from kprov.spec.model import ClusterSpec
+
+_ADDRESSES: Loc = ("nodes", ANY, "address")
+_TAKEN: Final = frozenset(
+    {"calico", "flannel", "weave", "cilium", "bridge", "network", "dashboard", "coredns", "metrics-server"}
+    | {"local-path-provisioner", "metallb"}
+)
+"""Names of kprov's own sets of objects."""
+
+
+def pools(spec: ClusterSpec) -> Iterator[Flaw]:
+    """MetalLB announces addresses that are in the nodes' network, that nobody else has, and each once."""
+    if spec.addons.metallb is None:
+        return
+    given = spec.addons.metallb.addresses
+    lab: Loc = ("lab",)
+    around = (spec.lab_subnet,) if spec.lab_subnet else _neighbourhoods(spec)
+    where = " or ".join(map(str, around))
+    for index, text in enumerate(given):
+        at: Loc = ("addons", "metallb", "addresses", index)
+        first, last = ends(text)
+        if not any(first in network and last in network for network in around):
+            wrong = f"{text} is not within the nodes' network {where}"
+            right = "Give addresses of the network that the nodes are in: only there can they be announced."
+            yield Flaw(at, wrong, right, None, (_ADDRESSES, lab))
+        for address, owner, see in _owners(spec):
+            if first <= address <= last:
+                right = "Give addresses that nobody has."
+                yield Flaw(at, f"{text} holds {address}, {owner}", right, see, (*((see,) if see else ()), lab))
+    for (one, other), place in zip(combinations(given, 2), combinations(range(len(given)), 2), strict=True):
+        (begin, end), (other_begin, other_end) = ends(one), ends(other)
+        if begin <= other_end and other_begin <= end:
+            at = ("addons", "metallb", "addresses", place[1])
+            yield Flaw(at, f"{other} overlaps {one}", "Give every address once.")
+
+
+def _neighbourhoods(spec: ClusterSpec) -> tuple[IPv4Network, ...]:
+    """The /24 of every node: nobody tells their true prefix length, and a pool must be where they are."""
+    return tuple(dict.fromkeys(IPv4Network(f"{node.address}/24", strict=False) for node in spec.nodes.values()))
+
+
+def _owners(spec: ClusterSpec) -> Iterator[tuple[IPv4Address, str, Loc | None]]:
+    for name, node in spec.nodes.items():
+        yield node.address, f"the address of {name}", ("nodes", name, "address")
+    endpoint = as_address(spec.endpoint.address or "")
+    if endpoint:
+        yield endpoint, "the endpoint", ("endpoint", "address")
+    if spec.lab_subnet:
+        yield spec.lab_subnet.network_address + 1, "the lab's gateway", None
+
+
+def extras(spec: ClusterSpec) -> Iterator[Flaw]:
+    """Every set of objects has a name of its own."""
+    first: dict[str, int] = {}
+    for index, each in enumerate(spec.addons.extra):
+        at: Loc = ("addons", "extra", index)
+        if each.name in _TAKEN:
+            yield Flaw(at, f"the name {each.name} is that of an add-on of kprov", f"Choose another: my-{each.name}.")
+        other = first.setdefault(each.name, index)
+        if other != index:
+            wrong = f"the name {each.name} is given twice"
+            yield Flaw(at, wrong, "Give every one a name of its own.", ("addons", "extra", other))
+
+
+def lab_open(spec: ClusterSpec) -> Iterator[Flaw]:
+    """A dashboard that lets everybody in is for labs."""
+    dashboard = spec.addons.dashboard
+    if dashboard and dashboard.access == "lab-open" and spec.lab is None:
+        wrong = "lab-open lets everybody who reaches a node look into the cluster and change it, and there is no lab"
+        right = "Write access: token; for a lab of your own machines, --yes-really takes it as it is."
+        yield Flaw(("addons", "dashboard", "access"), wrong, right, None, (("lab",),))
