@@ -28,6 +28,7 @@ class Edition(_Part):
     newest: str | None = Field(default=None, alias="to")
     url: str | None = None
     sha256: str | None = None
+    also: tuple[str, ...] = ()
     images: dict[str, str] = Field(default_factory=dict)
 
     def serves(self, minor: str) -> bool:
@@ -95,6 +96,7 @@ class Catalogued:
     """
 
     name: str
+    entry: Entry
     edition: Edition
     minor: str
 
@@ -107,7 +109,7 @@ class Catalogued:
     def upstream(self) -> tuple[Upstream, ...]:
         """Its manifest, where it has one."""
         url, sha256 = self.edition.url, self.edition.sha256
-        return (Upstream(self.name, self.version, url, sha256),) if url and sha256 else ()
+        return (Upstream(self.name, self.version, url, sha256, self.edition.also),) if url and sha256 else ()
 
     @property
     def local(self) -> tuple[str, ...]:
@@ -117,12 +119,12 @@ class Catalogued:
     @property
     def kernel(self) -> tuple[str, ...]:
         """The kernel features that the catalog names."""
-        return catalog()[self.name].kernel
+        return self.entry.kernel
 
     @property
     def ports(self) -> tuple[OpenPort, ...]:
         """The ports that the catalog names."""
-        return catalog()[self.name].ports
+        return self.entry.ports
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -2,90 +2,156 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from kprov.addons.catalog import as_numbers, catalog
+from kprov.addons.dashboards.common import NAME as DASHBOARD
+from kprov.addons.dashboards.headlamp import Headlamp
+from kprov.addons.dashboards.kube_web_view import KubeWebView
+from kprov.addons.dashboards.kubernetes_dashboard import KubernetesDashboard
 from kprov.addons.networks.bridge import Bridge
 from kprov.addons.networks.calico import Calico
 from kprov.addons.networks.flannel import Flannel
 from kprov.addons.networks.none import none
 from kprov.addons.networks.weave import Weave
+from kprov.addons.own import Own
+from kprov.addons.services.coredns import CoreDns
+from kprov.addons.services.local_path import BUSYBOX, PROBE, LocalPath
+from kprov.addons.services.metallb import MetalLb
+from kprov.addons.services.metrics_server import MetricsServer
 from kprov.errors import Problem, SpecError
 from kprov.release.catalog import minor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
-    from kprov.addons.catalog import Edition
+    from kprov.addons.catalog import Edition, Entry
     from kprov.addons.model import Addon
+    from kprov.release.catalog import Release
     from kprov.spec.model import ClusterSpec
 
-_FLANNEL_MTU = (0, 20)
+_FLANNEL_MTU: Final = (0, 20)
 """flannel takes an MTU from here on; before, it was calculated and could not be changed (its configuration.md)."""
+_DASHBOARDS: Final[Mapping[str, type[Headlamp | KubernetesDashboard | KubeWebView]]] = {
+    "headlamp": Headlamp,
+    "kubernetes-dashboard": KubernetesDashboard,
+    "kube-web-view": KubeWebView,
+}
 
 
 def _nowhere(_key: str) -> int:
     return 0
 
 
-def chosen(spec: ClusterSpec, *, file: str, line_of: Callable[[str], int] = _nowhere) -> tuple[Addon, ...]:
+def chosen(
+    spec: ClusterSpec, release: Release, *, file: str, line_of: Callable[[str], int] = _nowhere
+) -> tuple[Addon, ...]:
     """What runs in the cluster beside Kubernetes, in the order in which it is installed: the network first.
 
     Args:
         spec: the cluster file.
-        file: its path, for messages.
+        release: the rules of its Kubernetes.
+        file: the path of the cluster file, for messages.
         line_of: the line of a dotted key in it; 0 where it has none.
 
     Raises:
-        SpecError: a version that the catalog does not have, or none that serves this Kubernetes.
+        SpecError: with every version that the catalog does not have, or that does not serve this Kubernetes.
     """
-    return (_network(spec, file, line_of),)
+    choice = _Choice(spec, release, file, line_of)
+    addons: list[Addon] = []
+    problems: list[Problem] = []
+    for pick in (choice.network, choice.services, choice.dashboard, choice.extras):
+        try:
+            addons += pick()
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return tuple(addons)
 
 
-def _network(spec: ClusterSpec, file: str, line_of: Callable[[str], int]) -> Addon:
-    network, minor = spec.network, minor_of(spec.kubernetes.version)
-    if network.plugin == "none":
-        return none(network)
-    if network.plugin == "bridge":
-        return Bridge()
-    key = "network.version" if network.version else "network.plugin"
-    edition = _edition(network.plugin, network.version, spec.kubernetes.version, file, line_of(key))
-    match network.plugin:
-        case "weave":
-            return Weave("weave", edition, minor, network.pods, network.mtu, network.password_file)
-        case "flannel":
-            if network.mtu and as_numbers(edition.version) < _FLANNEL_MTU:
-                wrong = f"flannel {edition.version} takes no MTU: it calculates its own"
-                problem = Problem(file, line_of("network.mtu"), "network.mtu", wrong, "Remove it.")
-                raise SpecError([problem])
-            return Flannel("flannel", edition, minor, network.pods, _mode(spec), network.mtu)
-        case _:
-            return Calico("calico", edition, minor, network.pods, _mode(spec), network.mtu)
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The parts of the answer, each of which may refuse."""
 
+    spec: ClusterSpec
+    release: Release
+    file: str
+    line_of: Callable[[str], int]
 
-def _mode(spec: ClusterSpec) -> str:
-    """The encapsulation of the cluster file, else the plugin's first."""
-    return spec.network.encapsulation or next(iter(catalog()[spec.network.plugin].modes))
+    def network(self) -> Iterator[Addon]:
+        network = self.spec.network
+        if network.plugin == "none":
+            yield none(network)
+            return
+        if network.plugin == "bridge":
+            yield Bridge()
+            return
+        key = "network.version" if network.version else "network.plugin"
+        entry, edition = self._edition(network.plugin, key, network.version)
+        mode: str = network.encapsulation or next(iter(entry.modes), "")
+        match network.plugin:
+            case "weave":
+                yield Weave("weave", entry, edition, self._minor, network.pods, network.mtu, network.password_file)
+            case "flannel":
+                if network.mtu and as_numbers(edition.version) < _FLANNEL_MTU:
+                    wrong = f"flannel {edition.version} takes no MTU: it calculates its own"
+                    raise self._refusal("network.mtu", wrong, "Remove it.")
+                yield Flannel("flannel", entry, edition, self._minor, network.pods, mode, network.mtu)
+            case _:
+                yield Calico("calico", entry, edition, self._minor, network.pods, mode, network.mtu)
 
+    def services(self) -> Iterator[Addon]:
+        wanted = self.spec.addons
+        if wanted.coredns:
+            yield CoreDns(wanted.coredns, self.spec.network.dns_domain)
+        if wanted.metrics_server:
+            yield MetricsServer(*self._catalogued("metrics-server"))
+        if wanted.local_path_provisioner:
+            settings = wanted.local_path_provisioner
+            helper = PROBE if "packages" in self.spec.bundle.source else BUSYBOX
+            yield LocalPath(*self._catalogued("local-path-provisioner"), settings.path, settings.default, helper)
+        if wanted.metallb:
+            yield MetalLb(*self._catalogued("metallb"), wanted.metallb.addresses)
 
-def _edition(name: str, wanted: str | None, kubernetes: str, file: str, line: int) -> Edition:
-    """The version that was asked for, else the newest that serves this Kubernetes."""
-    entry, minor = catalog().get(name), minor_of(kubernetes)
-    key = "network.version" if wanted else "network.plugin"
-    if entry is None:
-        raise SpecError(
-            [Problem(file, line, key, f"`{name}` is not in this version", f"one of {', '.join(catalog())}")]
-        )
-    served = [edition.version for edition in entry.versions if edition.serves(minor)]
-    right = f"one of {', '.join(served)}" if served else "another network, or another kubernetes.version"
-    edition = entry.version(wanted) if wanted else entry.newest(minor)
-    if edition is None:
-        known = ", ".join(f"{each.version} (Kubernetes {each.range})" for each in entry.versions)
-        wrong = (
-            f"{name} {wanted} is not known" if wanted else f"no {name} serves Kubernetes {kubernetes}; known: {known}"
-        )
-        raise SpecError([Problem(file, line, key, wrong, right)])
-    if not edition.serves(minor):
-        wrong = f"{name} {edition.version} serves Kubernetes {edition.range}, not {kubernetes}"
-        raise SpecError([Problem(file, line, key, wrong, right)])
-    return edition
+    def dashboard(self) -> Iterator[Addon]:
+        wanted = self.spec.addons.dashboard
+        if wanted:
+            entry, edition = self._edition(wanted.kind, "addons.dashboard.kind")
+            opened, taints = wanted.access == "lab-open", self.release.control_plane_taints
+            yield _DASHBOARDS[wanted.kind](DASHBOARD, entry, edition, self._minor, opened, wanted.port, taints)
+
+    def extras(self) -> Iterator[Addon]:
+        for each in self.spec.addons.extra:
+            yield Own(each.name, (each,))
+
+    @property
+    def _minor(self) -> str:
+        return minor_of(self.spec.kubernetes.version)
+
+    def _catalogued(self, name: str) -> tuple[str, Entry, Edition, str]:
+        """What every add-on of the catalog is made of."""
+        entry, edition = self._edition(name, f"addons.{name}")
+        return name, entry, edition, self._minor
+
+    def _edition(self, name: str, key: str, wanted: str | None = None) -> tuple[Entry, Edition]:
+        """The version that was asked for, else the newest that serves this Kubernetes."""
+        entry, kubernetes = catalog().get(name), self.spec.kubernetes.version
+        if entry is None:
+            raise self._refusal(key, f"`{name}` is not in this version of kprov", f"one of {', '.join(catalog())}")
+        served = [edition.version for edition in entry.versions if edition.serves(self._minor)]
+        right = f"one of {', '.join(served)}" if served else "Leave it out, or choose another kubernetes.version."
+        edition = entry.version(wanted) if wanted else entry.newest(self._minor)
+        if edition is None and wanted:
+            raise self._refusal(key, f"{name} {wanted} is not in the catalog", right)
+        if edition is None:
+            known = ", ".join(f"{each.version} serves {each.range}" for each in entry.versions)
+            raise self._refusal(key, f"no {name} serves Kubernetes {kubernetes}: {known}", right)
+        if not edition.serves(self._minor):
+            wrong = f"{name} {edition.version} serves Kubernetes {edition.range}, not {kubernetes}"
+            raise self._refusal(key, wrong, right)
+        return entry, edition
+
+    def _refusal(self, key: str, wrong: str, right: str) -> SpecError:
+        return SpecError([Problem(self.file, self.line_of(key), key, wrong, right)])

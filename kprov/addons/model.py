@@ -16,15 +16,23 @@ Document: TypeAlias = "dict[str, Value]"
 LABEL = "kprov.io/addon"
 """On every object of an add-on; its value is the add-on's name."""
 
+KEEP = "kprov.io/keep"
+"""An annotation, ``true`` on objects that others made and an add-on only tunes: they are never removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256."""
+    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256.
+
+    ``also`` are the sha256 of other bytes under which they published the same version, as in its Go module; whatever
+    is different in them ``objects`` makes good.
+    """
 
     name: str
     version: str
     url: str
     sha256: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kprov.addons.documents import finished, parse
+from kprov.addons.documents import parse
+from kprov.addons.finish import finished
 from kprov.addons.model import Upstream
 
 if TYPE_CHECKING:

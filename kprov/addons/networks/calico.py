@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kprov.addons.catalog import Catalogued, as_numbers, catalog
-from kprov.addons.documents import changed, container, finished, mapping, parse, set_env
+from kprov.addons.catalog import Catalogued, as_numbers
+from kprov.addons.documents import changed, container, mapping, parse, set_env
+from kprov.addons.finish import finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +44,12 @@ class Calico(Catalogued):
     @property
     def kernel(self) -> tuple[str, ...]:
         """What policies need, and what carries packets."""
-        entry = catalog()[self.name]
-        return (*entry.kernel, *entry.modes[self.encapsulation].kernel)
+        return (*self.entry.kernel, *self.entry.modes[self.encapsulation].kernel)
 
     @property
     def ports(self) -> tuple[OpenPort, ...]:
         """That of the tunnel or of BGP."""
-        return catalog()[self.name].modes[self.encapsulation].ports
+        return self.entry.modes[self.encapsulation].ports
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kprov.addons.catalog import Catalogued, catalog
-from kprov.addons.documents import add_arguments, changed, container, finished, mapping, parse, set_env
+from kprov.addons.catalog import Catalogued
+from kprov.addons.documents import add_arguments, changed, container, mapping, parse, set_env
+from kprov.addons.finish import finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +34,12 @@ class Flannel(Catalogued):
     @property
     def kernel(self) -> tuple[str, ...]:
         """What carries packets."""
-        return catalog()[self.name].modes[self.encapsulation].kernel
+        return self.entry.modes[self.encapsulation].kernel
 
     @property
     def ports(self) -> tuple[OpenPort, ...]:
         """That of the tunnel."""
-        return catalog()[self.name].modes[self.encapsulation].ports
+        return self.entry.modes[self.encapsulation].ports
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.catalog import Catalogued
-from kprov.addons.documents import changed, container, finished, parse, set_env, without_nulls
+from kprov.addons.documents import changed, container, parse, set_env
+from kprov.addons.finish import finished, without_nulls
 from kprov.addons.model import SecretFile
 
 if TYPE_CHECKING:

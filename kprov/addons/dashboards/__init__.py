@@ -1,0 +1,1 @@
+"""Pages in the browser that show the cluster: one file for each kind."""

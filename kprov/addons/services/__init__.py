@@ -1,0 +1,1 @@
+"""What workloads need of a cluster: names, figures, volumes, addresses."""
