@@ -300,3 +300,48 @@ def test_expiry_is_written_in_the_format_of_the_api():
     _, secret = kprov_join_material.token_secret(time.time())
     expires = time.strptime(secret["stringData"]["expiration"], "%Y-%m-%dT%H:%M:%SZ")
     assert 800 < calendar.timegm(expires) - time.time() <= 900
+
+
+class FakeModule:
+    """Answers ``run_command`` from a list and keeps the commands."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.commands = []
+
+    def run_command(self, command, data=None):
+        self.commands.append((command, data))
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    monkeypatch.setattr(kprov_join_material, "PAUSE_S", 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Unable to connect to the server: unexpected EOF", "etcdserver: request timed out", "connection refused"],
+)
+def test_an_api_that_is_away_for_a_moment_is_asked_again(no_pause, words):
+    module = FakeModule((1, "", words), (0, "done", ""))
+    assert kprov_join_material.Cluster(module).kubectl("delete", "node", "m2") == "done"
+    assert len(module.commands) == 2
+
+
+def test_a_refusal_is_not_asked_again(no_pause):
+    module = FakeModule((1, "", "Error from server (Forbidden)"))
+    with pytest.raises(kprov_join_material.ClusterError, match="Forbidden"):
+        kprov_join_material.Cluster(module).kubectl("get", "nodes")
+
+
+def test_patience_ends(monkeypatch):
+    monkeypatch.setattr(kprov_join_material, "PATIENCE_S", 0)
+    with pytest.raises(kprov_join_material.ClusterError, match="EOF"):
+        kprov_join_material.Cluster(FakeModule((1, "", "unexpected EOF"))).kubectl("get", "nodes")
+
+
+def test_a_token_whose_first_creation_got_no_answer_is_there(no_pause):
+    module = FakeModule((1, "", "unexpected EOF"), (1, "", 'Error from server (AlreadyExists): "bootstrap-token-x"'))
+    kprov_join_material.Cluster(module).create({"kind": "Secret"})
+    assert all(data == '{"kind": "Secret"}' for _, data in module.commands)

@@ -46,6 +46,7 @@ removed: {description: What was removed from the cluster., returned: always, typ
 import base64
 import json
 import os
+import re
 import secrets
 import string
 import time
@@ -69,6 +70,14 @@ ETCD_TLS = [
 ]
 
 
+PATIENCE_S = 120
+PAUSE_S = 1
+PASSING = re.compile(
+    r"EOF|connection (refused|reset)|TLS handshake timeout|i/o timeout|Client\.Timeout|deadline exceeded|etcdserver: "
+)
+"""What is said while a member of etcd comes or goes, or while the endpoint's proxy still knows its API server."""
+
+
 class ClusterError(Exception):
     """A command on the cluster failed."""
 
@@ -80,15 +89,27 @@ class Cluster:
         self._module = module
 
     def run(self, command, data=None):
-        """Run a command; return its output."""
-        code, out, err = self._module.run_command(command, data=data)
-        if code:
-            raise ClusterError("%s: %s" % (" ".join(command[:4]), err.strip()[-400:]))
-        return out
+        """Run a command, again while the cluster does not answer for a moment; return its output."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            code, out, err = self._module.run_command(command, data=data)
+            if code == 0:
+                return out
+            if not PASSING.search(err) or time.monotonic() > deadline:
+                raise ClusterError("%s: %s" % (" ".join(command[:4]), err.strip()[-400:]))
+            time.sleep(PAUSE_S)
 
     def kubectl(self, *words, data=None):
         """Run kubectl as the cluster's admin; what it is given on standard input appears nowhere else."""
         return self.run(["kubectl", "--kubeconfig", ADMIN, *words], data=data)
+
+    def create(self, document):
+        """Have an object of which nobody else knows the name; one that is there, a lost answer made."""
+        try:
+            self.kubectl("create", "-f", "-", data=json.dumps(document))
+        except ClusterError as error:
+            if "AlreadyExists" not in str(error):
+                raise
 
     def etcdctl(self, *words):
         """Run etcdctl in this control plane's own etcd container, which answers before its pod is called ready."""
@@ -211,7 +232,7 @@ def prepare(cluster, joiners, documents):
     wait_for_api(cluster)
     removed = forget(cluster, joiners)
     token, secret = token_secret(time.time())
-    cluster.kubectl("create", "-f", "-", data=json.dumps(secret))
+    cluster.create(secret)
     shared = any(joiner["control_plane"] for joiner in joiners)
     key = upload_certificates(cluster, documents) if shared else ""
     with open(CA, "rb") as handle:
