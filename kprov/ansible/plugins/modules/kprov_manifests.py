@@ -13,15 +13,25 @@ description:
   - An object with the annotation C(kprov.io/keep) is another's (kubeadm's, say); it is changed, never deleted.
 options:
   sets:
-    description: The sets; C(file) holds one List of objects as JSON.
+    description: The sets, each with its objects, or with a file that holds them.
     type: list
     elements: dict
     required: true
+    suboptions:
+      name: {description: Name of the set., type: str, required: true}
+      file: {description: A file with a List of objects as JSON., type: path}
+      objects: {description: The objects., type: list, elements: dict, default: []}
   secrets:
     description: Secrets that belong to a set, each with one key; never logged.
     type: list
     elements: dict
     default: []
+    suboptions:
+      set: {description: Name of the set., type: str, required: true}
+      namespace: {description: Where it lies., type: str, required: true}
+      name: {description: Its name., type: str, required: true}
+      key: {description: Its key., type: str, required: true}
+      value: {description: The secret itself., type: str, required: true}
   known:
     description: The names of all sets that the cluster is to have; empty, no set is removed.
     type: list
@@ -244,8 +254,10 @@ def read_sets(params):
     """The objects of each set, from their files, with the secrets that belong to them."""
     wanted = {}
     for each in params["sets"]:
-        with open(each["file"], encoding="utf-8") as handle:
-            documents = json.load(handle)["items"]
+        documents = list(each["objects"])
+        if each["file"]:
+            with open(each["file"], encoding="utf-8") as handle:
+                documents += json.load(handle)["items"]
         secrets = [secret(entry) for entry in params["secrets"] if entry["set"] == each["name"]]
         first = [document for document in documents if document["kind"] == "Namespace"]
         wanted[each["name"]] = [*first, *secrets, *(each for each in documents if each not in first)]
@@ -260,7 +272,11 @@ def main():
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"name": {"type": "str", "required": True}, "file": {"type": "path", "required": True}},
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "file": {"type": "path"},
+                    "objects": {"type": "list", "elements": "dict", "default": []},
+                },
             },
             "secrets": {
                 "type": "list",
@@ -280,7 +296,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    files = [each["file"] for each in module.params["sets"]]
+    files = [each["file"] for each in module.params["sets"] if each["file"]]
     if module.check_mode and not all(map(os.path.exists, (ADMIN, *files))):
         module.exit_json(changed=True, objects=[])
     try:
