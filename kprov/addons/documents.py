@@ -58,8 +58,9 @@ def _unfolded(found: Iterable[object], source: str) -> Iterable[Document]:
             remedy = "Every document of a manifest has apiVersion, kind and metadata.name."
             raise InputError("a document in it is no object of Kubernetes", where=source, remedy=remedy)
         document = cast("Document", each)
-        if str(document["kind"]).endswith("List") and isinstance(document.get("items"), list):
-            yield from _unfolded(items(document, "items"), source)
+        inside = document.get("items")
+        if str(document["kind"]).endswith("List") and isinstance(inside, list):
+            yield from _unfolded(inside, source)
         elif not isinstance(mapping(document, "metadata").get("name"), str):
             remedy = "Give every object a metadata.name."
             raise InputError(f"a {document['kind']} in it has no name", where=source, remedy=remedy)
