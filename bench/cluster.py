@@ -26,6 +26,7 @@ from sample import Sample, told
 from show import show
 
 from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle.model import Wanted
 from kprov.bundle.store import default_store
 from kprov.errors import KprovError
 from kprov.events import silent
@@ -56,7 +57,7 @@ class Bench:
         self._patience_s = patience_s
         self._env = {**os.environ, "PYTHON": sys.executable}
         sources = sources_for(loaded.spec.bundle.source)
-        self._bundle = ensure(sources, loaded.spec.kubernetes.version, default_store(os.environ), silent)
+        self._bundle = ensure(sources, Wanted(loaded.spec.kubernetes.version), default_store(os.environ), silent)
 
     def floor(self, number: int, order: str, case: str) -> Iterator[Sample]:
         """The shell script; ``order`` is how control planes join."""

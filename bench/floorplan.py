@@ -47,7 +47,8 @@ def lay_out(folder: Path, loaded: Loaded, bundle: Bundle, controller: str) -> No
     """
     spec = loaded.spec
     release = resolve(spec, file=str(loaded.paths.file))
-    values = variables(spec, release, Machines(shared_kernel=True), deliveries(bundle), loaded.paths.ssh_config)
+    delivered = deliveries(bundle, (), folder)
+    values = variables(spec, release, Machines(shared_kernel=True), delivered, loaded.paths.ssh_config)
     given = Secrets(f"{_random(6)}.{_random(16)}", secrets.token_hex(32))
     shutil.copy(loaded.paths.ssh_config, folder / "ssh_config")
     (folder / "log").mkdir()

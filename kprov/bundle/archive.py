@@ -63,12 +63,12 @@ def entry(name: str, mode: int, *, size: int = 0, link: str = "") -> tarfile.Tar
     return info
 
 
-def write_layer(target: Path, programs: Mapping[str, Path]) -> None:
-    """Write a layer of executables; keys are paths in the image without a leading slash."""
+def write_layer(target: Path, files: Mapping[str, Path], mode: int = 0o755) -> None:
+    """Write a layer of files, executables by default; keys are paths in the image without a leading slash."""
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, path in sorted(programs.items()):
+        for name, path in sorted(files.items()):
             with path.open("rb") as content:
-                tar.addfile(entry(name, 0o755, size=path.stat().st_size), content)
+                tar.addfile(entry(name, mode, size=path.stat().st_size), content)
 
 
 def write_archive(target: Path, images: Sequence[Image], architecture: str) -> None:

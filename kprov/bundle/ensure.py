@@ -1,21 +1,27 @@
-"""Have a bundle: the sources of the cluster file, tried in order."""
+"""Have a bundle: the archives that a person brought, and the sources of the cluster file, tried in order."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kprov.bundle import imports
+from kprov.bundle.model import WITHOUT_IMAGE
+from kprov.bundle.packages.modulefiles import ModuleFiles
 from kprov.bundle.packages.source import PackagesSource
 from kprov.bundle.packages.workshop import DebianWorkshop
+from kprov.bundle.store import Store
 from kprov.errors import InputError, UnreachableError
-from kprov.events import Notice
+from kprov.events import LeftOut, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kprov.bundle.model import Bundle, Source
+    from kprov.bundle.files import Elsewhere
+    from kprov.bundle.imports import Imported
+    from kprov.bundle.model import Bundle, Source, Wanted
     from kprov.events import Emit
 
 
@@ -25,7 +31,7 @@ class UnknownSource:
 
     name: str
 
-    def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:  # noqa: ARG002
+    def ensure(self, wanted: Wanted, store: Path, emit: Emit) -> Bundle:  # noqa: ARG002
         """Refuse.
 
         Raises:
@@ -45,20 +51,49 @@ def sources_for(names: Sequence[str]) -> tuple[Source, ...]:
     return tuple(packages if name == packages.name else UnknownSource(name) for name in names)
 
 
-def ensure(sources: Sequence[Source], kubernetes: str, store: Path, emit: Emit) -> Bundle:
-    """Have a bundle of this version of Kubernetes from the first source that can serve it.
+def elsewhere_for(names: Sequence[str], store: Path, environment: Mapping[str, str]) -> Elsewhere | None:
+    """Where published files may lie beside their URLs, for the sources of these names."""
+    if PackagesSource.name not in names:
+        return None
+    return ModuleFiles(store / "work" / "module-files", environment, store / "logs" / "module-files.log")
+
+
+def ensure(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit) -> Bundle:
+    """Have a bundle from the first source that can serve it, and images from archives where a person brought them.
 
     A source that cannot serve this machine or version, or does not answer, hands over to the next one; a build that
-    fails does not. Where nothing is missing this takes a second.
+    fails does not. What neither has is left out. Where nothing is missing this takes a second.
 
     Raises:
         InputError: no source can serve this machine or version; the last one's error.
         UnreachableError: the last source does not answer.
         CheckFailed: a build failed, or a checksum differs.
     """
+    brought = _brought(wanted, store, emit)
+    rest = tuple(image for image in wanted.images if image not in brought)
+    bundle = _from_first(sources, replace(wanted, images=rest), store, emit)
+    archives = dict.fromkeys(brought.values())
+    artifacts = [
+        archive.artifact([image for image in wanted.images if brought.get(image) == archive]) for archive in archives
+    ]
+    known = {image for artifact in bundle.lock.artifacts for image in artifact.images}
+    known |= {left.name for left in bundle.lock.left_out}
+    missing = [LeftOut(image, "no source of the bundle has it", WITHOUT_IMAGE) for image in rest if image not in known]
+    return bundle.having(artifacts, missing)
+
+
+def _brought(wanted: Wanted, store: Path, emit: Emit) -> Mapping[str, Imported]:
+    """The wanted images that an archive in the store holds."""
+    if not wanted.images or not (store / imports.FOLDER).is_dir():
+        return {}
+    with Store.opened(store, emit) as opened:
+        return imports.holding(opened, wanted.images)
+
+
+def _from_first(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit) -> Bundle:
     for source in sources[:-1]:
         try:
-            return source.ensure(kubernetes, store, emit)
+            return source.ensure(wanted, store, emit)
         except (InputError, UnreachableError) as error:
             emit(Notice("info", f"the bundle does not come from {source.name}: {error}", error.remedy))
-    return sources[-1].ensure(kubernetes, store, emit)
+    return sources[-1].ensure(wanted, store, emit)

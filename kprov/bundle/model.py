@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from kprov.events import LeftOut  # noqa: TC001  pydantic reads it when the lock is loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from kprov.events import Emit
 
-Kind: TypeAlias = Literal["binary", "images"]
+Kind: TypeAlias = Literal["binary", "images", "manifest"]
 Target: TypeAlias = Literal["control-plane", "worker", "controller"]
+
+WITHOUT_IMAGE = "nodes must pull it themselves; bring it with 'kprov bundle import ARCHIVE'"
+"""What follows where an image of an add-on is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,9 @@ class Artifact:
     """One file of the bundle.
 
     ``kind`` says what a node does with it: a ``binary`` is installed to ``/usr/local/bin/<name>`` with mode 0755,
-    ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, as kubeadm expects
-    them. ``targets`` are the kinds of nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
+    ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, in containerd's
+    normal form. A ``manifest`` is a file of an add-on's makers, for the controller alone. ``targets`` are the kinds of
+    nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
     """
 
     name: str
@@ -33,6 +38,17 @@ class Artifact:
     size: int
     path: str
     targets: tuple[Target, ...]
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a bundle is asked for: Kubernetes with all it needs itself, and ``images`` that add-ons need beyond.
+
+    The images are full references in containerd's normal form.
+    """
+
+    kubernetes: str
     images: tuple[str, ...] = ()
 
 
@@ -59,6 +75,15 @@ class Bundle:
         """Where the artifact lies on this machine."""
         return self.store / artifact.path
 
+    def having(self, artifacts: Sequence[Artifact], left_out: Sequence[LeftOut] = ()) -> Bundle:
+        """The bundle with more in its lock."""
+        lock = replace(
+            self.lock,
+            artifacts=(*self.lock.artifacts, *artifacts),
+            left_out=(*self.lock.left_out, *left_out),
+        )
+        return replace(self, lock=lock)
+
 
 class Source(Protocol):
     """Where a bundle comes from. ``ensure`` may be repeated and may be interrupted; it resumes."""
@@ -67,8 +92,8 @@ class Source(Protocol):
     def name(self) -> str:
         """Its name in the cluster file."""
 
-    def ensure(self, kubernetes: str, store: Path, emit: Emit) -> Bundle:
-        """Have every artifact in the store, its sha256 verified.
+    def ensure(self, wanted: Wanted, store: Path, emit: Emit) -> Bundle:
+        """Have every artifact in the store, its sha256 verified; an image that it does not have is left out.
 
         Raises:
             InputError: this machine or this version cannot be served by the source, and what to do.

@@ -209,6 +209,21 @@ class Store:
             self._remember(stored.path, stored.sha256)
         return part
 
+    def holds(self, relative: str, sha256: str) -> bool:
+        """Whether a file is there and is what it should be."""
+        try:
+            return self.sha256(relative) == sha256
+        except OSError:
+            return False
+
+    def adopt(self, path: Path, relative: str, sha256: str) -> None:
+        """Move a finished file of a scratch folder, whose sha256 is known, to its place."""
+        final = self.root / relative
+        final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o600)
+        path.replace(final)
+        self._remember(relative, sha256)
+
     def sha256(self, relative: str) -> str:
         """The sha256 of a file in the store, from memory where the file has not changed since it was hashed.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path  # noqa: TC003 - click passes it
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kprov.cli.options import Settings, common_options, file_option, output_option
+from kprov.cli.options import Settings, common_options, file_option, mirror_option, output_option
 
 if TYPE_CHECKING:
     from kprov.cli.options import Output
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 @click.group()
 @common_options
 def bundle() -> None:
-    """Build, list and verify what a cluster is made of."""
+    """Build, list and verify what a cluster is made of; bring images for it."""
 
 
 @bundle.command()
 @file_option
+@mirror_option
 @common_options
 @click.pass_obj
-def build(settings: Settings, file: Path) -> None:
+def build(settings: Settings, file: Path, mirror: tuple[str, ...]) -> None:
     """Have everything that the cluster needs in the cache, verified; 'kprov up' does this too.
 
     The first build from packages compiles Kubernetes and takes some minutes; what is there already is not made again.
@@ -35,8 +36,32 @@ def build(settings: Settings, file: Path) -> None:
     from kprov.spec.load import load  # noqa: PLC0415
 
     phases = (EnsureBundle(),)
-    with session("bundle build", load(file), phases, settings) as context:
+    with session("bundle build", load(file), phases, settings, mirrors=mirror) as context:
         run_all(phases, context)
+
+
+@bundle.command(name="import")
+@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@common_options
+@click.pass_obj
+def import_(settings: Settings, archives: tuple[Path, ...]) -> None:
+    """Keep archives of images for add-ons, which nodes then get from the bundle instead of a registry.
+
+    An ARCHIVE is what 'docker save', 'podman save', 'skopeo copy' or 'ctr images export' writes, also compressed with
+    gzip or zstd. Each is checked as a whole first; where one cannot be used, none is kept. 'kprov bundle build' and
+    'kprov up' then take from them what the cluster's add-ons need.
+    """
+    from kprov.bundle.imports import bring  # noqa: PLC0415 - help needs none of these
+    from kprov.bundle.packages.host import architecture  # noqa: PLC0415
+    from kprov.bundle.store import default_store  # noqa: PLC0415
+    from kprov.console.sink import open_sink  # noqa: PLC0415
+
+    with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:
+        brought = bring(archives, default_store(os.environ), architecture(), emit)
+    for each in brought:
+        click.echo(f"{each.archive}: {'imported' if each.new else 'is there already'}")
+        for image in each.imported.images:
+            click.echo(f"  {image}")
 
 
 @bundle.command(name="list")
@@ -53,9 +78,7 @@ def list_(file: Path, output: Output) -> None:
     if output == "json":
         print_json(lock)
         return
-    rows = [
-        (part.name, part.version, f"{part.size / 1e6:.0f} MB", part.sha256[:12], part.source) for part in lock.artifacts
-    ]
+    rows = [(part.name, part.version, _size(part.size), part.sha256[:12], part.source) for part in lock.artifacts]
     print_table([Column("NAME"), Column("VERSION"), Column("SIZE"), Column("SHA256"), Column("SOURCE")], rows)
     for missing in lock.left_out:
         click.echo(f"left out: {missing.name}: {missing.why} ({missing.consequence})")
@@ -82,3 +105,12 @@ def verify(file: Path) -> None:
             remedy="Run 'kprov bundle build': it makes them anew.",
         )
     click.echo(f"{len(lock.artifacts)} artifacts are what the lock says")
+
+
+def _size(size: int) -> str:
+    """A number of bytes for people.
+
+    >>> _size(43_500_000), _size(6_100)
+    ('44 MB', '6 kB')
+    """
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

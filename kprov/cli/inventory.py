@@ -127,6 +127,8 @@ def _variables(loaded: Loaded, emit: Emit) -> Variables:
     from kprov.bundle.model import Bundle  # noqa: PLC0415
     from kprov.bundle.store import default_store  # noqa: PLC0415
     from kprov.inventory.variables import Deliveries, Machines, variables  # noqa: PLC0415
+    from kprov.phases import manifests  # noqa: PLC0415
+    from kprov.phases.addons import recalled  # noqa: PLC0415
     from kprov.phases.render_inventory import deliveries  # noqa: PLC0415
 
     spec, paths = loaded.spec, loaded.paths
@@ -139,7 +141,12 @@ def _variables(loaded: Loaded, emit: Emit) -> Variables:
     delivered = Deliveries()
     if paths.lock.exists():
         bundle = Bundle(lockfile.read(paths.lock), default_store(os.environ), changed=False)
-        delivered = deliveries(bundle)
+        if addons := recalled(loaded, release, bundle.store):
+            manifests.write(paths.manifests, addons)
+        else:
+            text = "what add-ons need is left out: the files that they are made of are not in the bundle"
+            emit(Notice("warning", text, "Run 'kprov bundle build', then this again."))
+        delivered = deliveries(bundle, addons, paths.manifests)
     # Containers share the host's kernel, virtual machines and other machines have their own.
     machines = Machines(shared_kernel=spec.lab is not None and spec.lab.provider != "vagrant")
     return variables(spec, release, machines, delivered, paths.ssh_config)

@@ -92,6 +92,16 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def mirror_option(command: F) -> F:
+    """``--mirror`` for commands that fetch what others publish, as the parameter ``mirror`` (a tuple)."""
+    return click.option(
+        "--mirror",
+        multiple=True,
+        metavar="[HOST=]URL",
+        help="Fetch published files of HOST from there, or those of every host from URL/HOST/...; a folder does too.",
+    )(command)
+
+
 def to_option(command: F) -> F:
     """``--to PATH`` for commands that write a file or a folder, as the parameter ``to`` (None when not given)."""
     return click.option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kprov.ansible.runner import AnsiblePlaybooks
 from kprov.bundle.lockfile import read
+from kprov.bundle.mirrors import merged
 from kprov.bundle.model import Bundle
 from kprov.bundle.store import default_store
 from kprov.console.sink import open_sink
@@ -19,6 +20,7 @@ from kprov.inventory.variables import Machines
 from kprov.journal.folders import EVENTS, new_run_folder
 from kprov.journal.journal import Journal
 from kprov.lab.providers import provider
+from kprov.phases.addons import recalled
 from kprov.phases.base import Context, foresee
 from kprov.phases.supported import line_of
 from kprov.release.catalog import resolve
@@ -62,16 +64,25 @@ def exclusive(paths: ClusterPaths) -> Iterator[None]:
 
 @contextmanager
 def session(
-    command: str, loaded: Loaded, phases: Sequence[Phase], settings: Settings, strategy: Strategy = "auto"
+    command: str,
+    loaded: Loaded,
+    phases: Sequence[Phase],
+    settings: Settings,
+    strategy: Strategy = "auto",
+    mirrors: Sequence[str] = (),
 ) -> Iterator[Context]:
     """What phases need, with display and journal around it; the end of the run is told whatever happens.
 
+    ``mirrors`` are those of the command line.
+
     Raises:
         SpecError: the version in the cluster file has no rules.
-        InputError: another kprov is at work on the cluster, or a phase foresees that it cannot do its work.
+        InputError: another kprov is at work on the cluster, a phase foresees that it cannot do its work, or a mirror is
+            neither a URL nor a folder.
     """
     release = resolve(loaded.spec, file=str(loaded.paths.file), line=line_of(loaded, "kubernetes.version"))
     machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
+    instead = merged(loaded.spec.bundle.mirrors, os.environ, mirrors)
     foresee(phases, loaded, machines)
     store = default_store(os.environ)
     started = time.monotonic()
@@ -92,8 +103,10 @@ def session(
                 store=store,
                 run=run,
                 emit=emit,
+                mirrors=instead,
                 machines=Machines(shared_kernel=machines is not None and machines.facts()["shared_kernel"]),
                 bundle=Bundle(read(loaded.paths.lock), store, changed=False) if loaded.paths.lock.exists() else None,
+                addons=recalled(loaded, release, store),
             )
         except BaseException as error:
             code = _exit_code(error)

@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - click passes it
 import click
 
 from kprov.ansible.runner import Strategy  # noqa: TC001 - click passes it
-from kprov.cli.options import Settings, common_options, file_option
+from kprov.cli.options import Settings, common_options, file_option, mirror_option
 
 
 @click.command()
@@ -22,9 +22,18 @@ from kprov.cli.options import Settings, common_options, file_option
     show_default=True,
     help="How Ansible runs tasks: by Mitogen (kprov[fast]), its own way (linear), or by Mitogen where it is there.",
 )
+@mirror_option
 @common_options
 @click.pass_obj
-def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, ...], strategy: Strategy) -> None:
+def up(
+    settings: Settings,
+    file: Path,
+    first: str,
+    last: str,
+    skip: tuple[str, ...],
+    strategy: Strategy,
+    mirror: tuple[str, ...],
+) -> None:
     """Make the cluster that the cluster file describes, and prove that it works.
 
     The phases, in order: bundle, lab, trust, preflight, inventory, cluster, kubeconfig, verify. Each may be repeated:
@@ -41,6 +50,6 @@ def up(settings: Settings, file: Path, first: str, last: str, skip: tuple[str, .
     phases = chosen(UP, first=first, last=last, skip=skip)
     loaded = load(file)
     refuse_unsupported(loaded)
-    with session("up", loaded, phases, settings, strategy) as context:
+    with session("up", loaded, phases, settings, strategy, mirror) as context:
         done = run_all(phases, context)
     print_summary(summary_of(done), color=settings.color)

@@ -32,11 +32,15 @@ class Machines:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What nodes fetch: for each kind of node its artifacts, and for each path on the server the file behind it."""
+    """What nodes fetch: for each kind of node its artifacts, and for each path on the server the file behind it.
+
+    ``addons`` names the add-ons whose objects control planes fetch, in the order in which they are applied.
+    """
 
     control_plane: Sequence[Mapping[str, JSON]] = ()
     worker: Sequence[Mapping[str, JSON]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    addons: Sequence[str] = ()
 
 
 def variables(

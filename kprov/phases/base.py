@@ -11,13 +11,14 @@ from kprov.events import PhaseFinished, PhaseStarted
 from kprov.inventory.variables import Machines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kprov.ansible.runner import Playbooks, Recap
     from kprov.bundle.model import Bundle
     from kprov.events import Emit, PhaseOutcome
     from kprov.lab.provider import Provider
+    from kprov.phases.addons import Rendered
     from kprov.release.catalog import Release
     from kprov.report.model import NodeRow, Results
     from kprov.spec.load import Loaded
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Context:
     """What phases are given, and what they have found out so far; a phase returns it with its own findings added.
 
-    ``store`` is the folder of the bundle, ``run`` the folder of this run. The fields with a default are findings.
+    ``store`` is the folder of the bundle, ``run`` the folder of this run, ``mirrors`` where published files are fetched
+    instead, by host. The other fields with a default are findings.
     """
 
     loaded: Loaded
@@ -39,8 +41,10 @@ class Context:
     store: Path
     run: Path
     emit: Emit
+    mirrors: Mapping[str, str] = field(default_factory=dict)
     machines: Machines = field(default_factory=Machines)
     bundle: Bundle | None = None
+    addons: tuple[Rendered, ...] = ()
     recap: Recap | None = None
     nodes: tuple[NodeRow, ...] = ()
     results: Results | None = None

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kprov.bundle import lockfile
-from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle import files, lockfile
+from kprov.bundle.ensure import elsewhere_for, ensure, sources_for
+from kprov.bundle.model import Wanted
 from kprov.events import Notice
+from kprov.phases.addons import asked, own_files, rendered, upstreams
 from kprov.phases.base import Context, Done
+from kprov.phases.supported import line_of
+from kprov.release.catalog import resolve
 
 if TYPE_CHECKING:
     from typing import Final
 
+    from kprov.lab.provider import Provider
+    from kprov.phases.addons import Rendered
+    from kprov.spec.load import Loaded
+
 
 @dataclass(frozen=True, slots=True)
 class EnsureBundle:
-    """Builds or finds the bundle, and pins it in the cluster's lock."""
+    """Fetches what add-ons are made of, builds or finds the bundle, and pins it in the cluster's lock."""
 
     name: Final = "bundle"
     title: Final = "Gather the bundle"
@@ -24,12 +33,31 @@ class EnsureBundle:
     def should_run(self, context: Context) -> bool:  # noqa: D102 - see Phase
         return bool(context.spec.nodes)
 
+    def foresee(self, loaded: Loaded, provider: Provider | None) -> None:  # noqa: ARG002, D102 - see Foresees
+        file, line = str(loaded.paths.file), line_of(loaded, "kubernetes.version")
+        own_files(loaded, asked(loaded, resolve(loaded.spec, file=file, line=line)))
+
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
         spec = context.spec
-        bundle = ensure(sources_for(spec.bundle.source), spec.kubernetes.version, context.store, context.emit)
+        addons = asked(context.loaded, context.release)
+        published = upstreams(addons)
+        elsewhere = elsewhere_for(spec.bundle.source, context.store, os.environ)
+        paths = files.fetch(published, context.store, context.mirrors, context.emit, elsewhere=elsewhere)
+        contents = {url: path.read_bytes() for url, path in paths.items()}
+        made = rendered(addons, {**contents, **own_files(context.loaded, addons)})
+        bundle = ensure(
+            sources_for(spec.bundle.source), _wanted(spec.kubernetes.version, made), context.store, context.emit
+        )
+        bundle = bundle.having(files.artifacts(published, context.store))
         for part in bundle.lock.left_out:
             context.emit(Notice("warning", f"{part.name} is left out: {part.why}", part.consequence))
-        lockfile.write(bundle.lock, context.paths.lock)
+        written = lockfile.write(bundle.lock, context.paths.lock)
         size_mib = sum(artifact.size for artifact in bundle.lock.artifacts) >> 20
         summary = f"Kubernetes {bundle.lock.kubernetes} from {bundle.lock.source}, {size_mib} MiB"
-        return Done(replace(context, bundle=bundle), "done" if bundle.changed else "unchanged", summary)
+        context = replace(context, bundle=bundle, addons=made)
+        return Done(context, "done" if bundle.changed or written else "unchanged", summary)
+
+
+def _wanted(kubernetes: str, addons: tuple[Rendered, ...]) -> Wanted:
+    """Kubernetes, and the images of all add-ons, each once."""
+    return Wanted(kubernetes, tuple(dict.fromkeys(image for addon in addons for image in addon.images)))

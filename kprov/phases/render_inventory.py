@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kprov.errors import InputError
 from kprov.inventory.groups import inventory
 from kprov.inventory.variables import Deliveries, variables
 from kprov.inventory.write import write
+from kprov.phases import manifests
 from kprov.phases.base import Context, Done
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Final
 
     from kprov.bundle.model import Artifact, Bundle, Target
     from kprov.inventory.model import JSON
+    from kprov.phases.addons import Rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +33,39 @@ class RenderInventory:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
+        paths = context.paths
+        if not context.addons:
+            raise InputError(
+                "the files that add-ons are made of are not in the bundle",
+                where=str(context.store),
+                remedy="Run 'kprov bundle build', or 'kprov up' from its first phase on.",
+            )
+        written = manifests.write(paths.manifests, context.addons)
         values = variables(
             context.spec,
             context.release,
             context.machines,
-            deliveries(context.bundle) if context.bundle else Deliveries(),
-            context.paths.ssh_config,
+            deliveries(context.bundle, context.addons, paths.manifests) if context.bundle else Deliveries(),
+            paths.ssh_config,
         )
-        written = write(context.paths.home, inventory(context.spec, "modern"), values, "ini")
-        return Done(context, "done" if written else "unchanged", str(context.paths.inventory))
+        written += write(paths.home, inventory(context.spec, "modern"), values, "ini")
+        return Done(context, "done" if written else "unchanged", str(paths.inventory))
 
 
-def deliveries(bundle: Bundle) -> Deliveries:
-    """What each kind of node fetches, and from which files it is served."""
+def deliveries(bundle: Bundle, addons: Sequence[Rendered], folder: Path) -> Deliveries:
+    """What each kind of node fetches, and from which files it is served; ``folder`` holds the add-ons' objects."""
+    sets = manifests.entries(addons)
+    served = {artifact.path: str(bundle.path(artifact)) for artifact in bundle.lock.artifacts if _for_nodes(artifact)}
     return Deliveries(
-        control_plane=_for("control-plane", bundle),
+        control_plane=(*_for("control-plane", bundle), *sets),
         worker=_for("worker", bundle),
-        files={artifact.path: str(bundle.path(artifact)) for artifact in bundle.lock.artifacts},
+        files=served | {str(entry["path"]): str(folder / f"{entry['name']}.json") for entry in sets},
+        addons=tuple(str(entry["name"]) for entry in sets),
     )
+
+
+def _for_nodes(artifact: Artifact) -> bool:
+    return any(target != "controller" for target in artifact.targets)
 
 
 def _for(target: Target, bundle: Bundle) -> tuple[Mapping[str, JSON], ...]:

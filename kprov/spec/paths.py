@@ -61,6 +61,11 @@ class ClusterPaths:
         return self.artifacts / "bundle.lock.yaml"
 
     @property
+    def manifests(self) -> Path:
+        """The objects of each add-on as they are applied, one file each."""
+        return self.artifacts / "manifests"
+
+    @property
     def runs(self) -> Path:
         """One folder per run, named by its time, with ``events.jsonl`` and the logs."""
         return self.artifacts / "runs"

@@ -16,6 +16,7 @@ import pytest
 
 from kprov.bundle import lockfile
 from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle.model import Wanted
 from kprov.bundle.packages import host
 from kprov.bundle.packages.apt import mirrors
 from kprov.bundle.store import default_store, verify
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return ensure(sources_for(["packages"]), VERSION, default_store(os.environ), silent)
+    return ensure(sources_for(["packages"]), Wanted(VERSION), default_store(os.environ), silent)
 
 
 def output(bundle: Bundle, name: str, *arguments: str) -> str:
@@ -84,7 +85,7 @@ def test_every_artifact_is_what_the_lock_says(bundle: Bundle) -> None:
 
 def test_a_second_time_takes_seconds_and_changes_nothing(bundle: Bundle) -> None:
     begin = time.monotonic()
-    again = ensure(sources_for(["packages"]), VERSION, bundle.store, silent)
+    again = ensure(sources_for(["packages"]), Wanted(VERSION), bundle.store, silent)
     assert not again.changed
     assert again.lock == bundle.lock
     assert time.monotonic() - begin < 15

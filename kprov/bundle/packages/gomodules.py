@@ -26,7 +26,8 @@ class GoProgram:
     """A program in a Go module.
 
     ``toolchain`` is the Go that it needs, fetched as a module too; empty: Debian's Go 1.19 will do. ``stamp`` is the
-    variable that carries its version. ``consequence`` says what the cluster does without it.
+    variable that carries its version. ``consequence`` says what the cluster does without it, where it is more than a
+    part of an image. ``cgo``: a part of it is written in C.
     """
 
     name: str
@@ -35,7 +36,8 @@ class GoProgram:
     package: str
     toolchain: str
     stamp: str
-    consequence: str
+    consequence: str = ""
+    cgo: bool = False
 
     @property
     def origin(self) -> Origin:
@@ -45,7 +47,8 @@ class GoProgram:
     @property
     def recipe(self) -> dict[str, str]:
         """What decides the program beside its version."""
-        return {key: value for key, value in (("toolchain", self.toolchain), ("stamp", self.stamp)) if value}
+        decisive = {"toolchain": self.toolchain, "stamp": self.stamp, "cgo": "static" if self.cgo else ""}
+        return {key: value for key, value in decisive.items() if value}
 
 
 # CoreDNS 1.9 and 1.10 fall back to discovery v1beta1, which is what Kubernetes 1.20 speaks.
@@ -108,16 +111,20 @@ class GoModules:
         go = self._toolchain(program.toolchain) if program.toolchain else GO_BIN
         source = self._folder / program.name
         shutil.rmtree(source, ignore_errors=True)
-        shutil.copytree(self._download(program.module, program.version), source)
-        stamp = f" -X {program.stamp}={program.version}" if program.stamp else ""
+        shutil.copytree(self.download(program.module, program.version), source)
+        flags = ["-s -w -buildid="]
+        if program.stamp:
+            flags.append(f"-X {program.stamp}={program.version}")
+        if program.cgo:
+            flags.append("-extldflags -static")
         run(
             [
-                *("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false"),
-                *("-ldflags", f"-s -w -buildid={stamp}", "-o", target / program.name, program.package),
+                *("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", "netgo,osusergo"),
+                *("-ldflags", " ".join(flags), "-o", target / program.name, program.package),
             ],
             what=f"cannot build {program.name}",
             log=self._log,
-            env=self._go(go),
+            env=self._go(go) | {"CGO_ENABLED": "1" if program.cgo else "0"},
             cwd=source,
         )
         return program.origin
@@ -125,16 +132,21 @@ class GoModules:
     def _toolchain(self, version: str) -> Path:
         """Download a Go toolchain, which is a module as well, and return its folder of commands."""
         name = f"v0.0.1-{version}.linux-{self._architecture}"
-        root = self._download("golang.org/toolchain", name)
+        root = self.download("golang.org/toolchain", name)
         # Modules carry no modes; later versions of Go make these executable themselves.
         for command in (*root.glob("bin/*"), *root.glob("pkg/tool/*/*")):
             command.chmod(0o755)
         return root / "bin"
 
-    def _download(self, module: str, version: str) -> Path:
+    def download(self, module: str, version: str, timeout_s: float = 600) -> Path:
+        """Download a module, its checksum verified by Go's checksum database; return its folder.
+
+        Raises:
+            CheckFailed: no proxy gives it.
+        """
         command = ["go", "mod", "download", "-json", f"{module}@{version}"]
         what = f"cannot download the Go module {module}"
-        output = run(command, what=what, log=self._log, env=self._go(GO_BIN), cwd=self._new(), timeout_s=600)
+        output = run(command, what=what, log=self._log, env=self._go(GO_BIN), cwd=self._new(), timeout_s=timeout_s)
         return Path(json.loads(output)["Dir"])
 
     def _new(self) -> Path:
@@ -153,7 +165,6 @@ class GoModules:
             GOMODCACHE=str(self._folder / "modules"),
             GOCACHE=str(self._folder / "cache"),
             GOTMPDIR=str(self._folder),
-            CGO_ENABLED="0",
         )
 
     def _host_settings(self) -> dict[str, str]:

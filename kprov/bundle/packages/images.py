@@ -1,4 +1,4 @@
-"""The two archives of images, under the names that kubeadm 1.20 expects, and the probe that `kprov verify` uses."""
+"""What images are made of: those that kubeadm 1.20 expects, by its names, and the probe that `kprov verify` uses."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _COREDNS = f"{_REPOSITORY}/coredns:1.7.0"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an image is made of: a layer of Debian's below, or none, and a program above, or none.
+    """What an image is made of: ready layers, lowest first, and a program above, or none.
 
-    ``command`` is the path of what the image starts; a program of its own lies there.
+    ``command`` is what the image starts: a path, where a program of its own lies, and arguments.
     """
 
     reference: str
-    layer: StoredFile | None
+    layers: tuple[StoredFile, ...]
     program: StoredFile | None
-    command: str
+    command: tuple[str, ...]
     origin: Origin
 
     @property
@@ -49,8 +49,8 @@ class Content:
     @property
     def recipe(self) -> str:
         """What decides the image's bytes."""
-        files = [stored.sha256 for stored in (self.layer, self.program) if stored]
-        return " ".join([*files, self.command, self.origin.version, self.origin.source])
+        files = [stored.sha256 for stored in (*self.layers, self.program) if stored]
+        return " ".join([*files, *self.command, self.origin.version, self.origin.source])
 
 
 def node_images(programs: Mapping[str, Part], layers: Part, pause: Part, coredns: Part | None) -> tuple[Content, ...]:
@@ -58,12 +58,12 @@ def node_images(programs: Mapping[str, Part], layers: Part, pause: Part, coredns
     probe = Origin("1", origin_of(layers.origin, "busybox"))
     tools = origin_of(layers.origin, *NETWORK_TOOLS)
     contents = [
-        Content(_PAUSE, None, pause.file("pause"), "/pause", pause.origin),
-        _kubernetes("kube-proxy", programs, layers.file("network.tar"), tools),
-        Content(PROBE, layers.file("probe.tar"), None, "/bin/sh", probe),
+        Content(_PAUSE, (), pause.file("pause"), ("/pause",), pause.origin),
+        _kubernetes("kube-proxy", programs, (layers.file("network.tar"),), tools),
+        Content(PROBE, (layers.file("probe.tar"),), None, ("/bin/sh",), probe),
     ]
     if coredns:
-        contents.append(Content(_COREDNS, None, coredns.file("coredns"), "/coredns", coredns.origin))
+        contents.append(Content(_COREDNS, (), coredns.file("coredns"), ("/coredns",), coredns.origin))
     return tuple(contents)
 
 
@@ -74,7 +74,7 @@ def control_plane_images(programs: Mapping[str, Part], layers: Part) -> tuple[Co
         _kubernetes("kube-apiserver", programs),
         _kubernetes("kube-controller-manager", programs),
         _kubernetes("kube-scheduler", programs),
-        Content(_ETCD, layers.file("etcd.tar"), None, "/usr/bin/etcd", etcd),
+        Content(_ETCD, (layers.file("etcd.tar"),), None, ("/usr/bin/etcd",), etcd),
     )
 
 
@@ -90,21 +90,24 @@ def build_archive(
     with store.scratch(target.stem) as scratch:
         images = []
         for content in contents:
-            tars = [store.path(content.layer)] if content.layer else []
+            tars = [store.path(layer) for layer in content.layers]
             if content.program:
                 program = store.path(content.program)
                 tars.append(scratch / f"{program.name}.tar")
-                write_layer(tars[-1], {content.command.lstrip("/"): program})
+                write_layer(tars[-1], {content.command[0].lstrip("/"): program})
             layers = tuple(Layer(tar, scratch / f"{tar.name}.zst") for tar in tars)
             for layer in layers:
-                compress(layer.tar, layer.blob)
-            images.append(Image(content.reference, layers, (content.command,), content.labels))
+                if not layer.blob.exists():
+                    compress(layer.tar, layer.blob)
+            images.append(Image(content.reference, layers, content.command, content.labels))
         write_archive(target, images, architecture)
 
 
-def _kubernetes(name: str, programs: Mapping[str, Part], layer: StoredFile | None = None, tools: str = "") -> Content:
+def _kubernetes(
+    name: str, programs: Mapping[str, Part], layers: tuple[StoredFile, ...] = (), tools: str = ""
+) -> Content:
     """The image of a Kubernetes program; kubeadm's manifests call it by its name, so it lies on PATH."""
     part = programs[name]
     reference = f"{_REPOSITORY}/{name}:v{part.origin.version}"
     origin = Origin(part.origin.version, ", ".join(filter(None, (part.origin.source, tools))))
-    return Content(reference, layer, part.file(name), f"/usr/local/bin/{name}", origin)
+    return Content(reference, layers, part.file(name), (f"/usr/local/bin/{name}",), origin)

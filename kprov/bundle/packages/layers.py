@@ -25,9 +25,26 @@ _NETWORK_FOLDERS = ("bin/", "etc/", "lib/", "lib64/", "sbin/", "usr/lib/", "usr/
 _NEVER = ("etc/init.d/", "etc/modprobe.d/", "lib/systemd/", "lib/udev/", "usr/lib/modules-load.d/")
 _IPTABLES = ("iptables", "iptables-restore", "iptables-save", "ip6tables", "ip6tables-restore", "ip6tables-save")
 _ETCD = ("usr/bin/etcd", "usr/bin/etcdctl")
-# What the probe image is asked to do, and what a person wants at hand in it.
+# What the probe image and those of add-ons are asked to do, and what a person wants at hand in the probe.
 _APPLETS = (
-    *("cat", "date", "dd", "df", "echo", "env", "grep", "head", "hostname", "httpd", "id", "ip", "ls", "mkdir", "nc"),
+    *(
+        "cat",
+        "cp",
+        "date",
+        "dd",
+        "df",
+        "echo",
+        "env",
+        "grep",
+        "head",
+        "hostname",
+        "httpd",
+        "id",
+        "ip",
+        "ls",
+        "mkdir",
+        "nc",
+    ),
     *(
         "nslookup",
         "ping",
@@ -47,8 +64,12 @@ _APPLETS = (
     ),
 )
 
+_PYTHON = "python3"
+_PYTHON_FOLDERS = ("etc/mime.types", "lib/", "lib64/", "usr/bin/python3", "usr/lib/")
+
 # What decides the content of the layers, as far as it is decided here.
 RECIPE: Mapping[str, str] = {"packages": " ".join((*NETWORK_TOOLS, *_OTHERS)), "applets": " ".join(_APPLETS)}
+PYTHON_RECIPE: Mapping[str, str] = {"packages": _PYTHON}
 
 
 def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
@@ -82,6 +103,26 @@ def build_layers(apt: PrivateApt, architecture: str, target: Path) -> Origin:
 
     named = (*etcd, busybox, *(deb for deb in network if deb.name in NETWORK_TOOLS))
     return Origin(etcd[1].version, ", ".join(f"debian:{deb.name}={deb.version}" for deb in named))
+
+
+def build_python_layer(apt: PrivateApt, architecture: str, target: Path) -> Origin:
+    """Write ``python.tar``, Debian's Python with its standard library, into the folder ``target``.
+
+    Raises:
+        UnreachableError: the packages cannot be downloaded.
+        CheckFailed: a package lacks what is expected in it.
+    """
+    apt.update()
+    debs = apt.closure((_PYTHON,))
+    apt.download(debs)
+    libraries = LIBRARIES[architecture]
+
+    def keep(name: str) -> bool:
+        return name.startswith(_PYTHON_FOLDERS) and not name.startswith((*_NEVER, f"usr/lib/{libraries}/gconv/"))
+
+    _write(target / "python.tar", debs, keep, {}, ("usr/bin/python3",))
+    python = next(deb for deb in debs if deb.name == _PYTHON)
+    return Origin(python.version, f"debian:{_PYTHON}={python.version}")
 
 
 def origin_of(origin: Origin, *names: str) -> str:

@@ -10,8 +10,9 @@ from kprov.bundle.packages import host
 from kprov.bundle.packages.apt import PrivateApt
 from kprov.bundle.packages.gomodules import GoModules
 from kprov.bundle.packages.kubernetes import Builder
-from kprov.bundle.packages.layers import build_layers
+from kprov.bundle.packages.layers import build_layers, build_python_layer
 from kprov.bundle.packages.process import environment, run
+from kprov.bundle.packages.pypi import build_program_layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from kprov.bundle.packages.gomodules import GoProgram
     from kprov.bundle.packages.kubernetes import Tree
+    from kprov.bundle.packages.pypi import PythonProgram
     from kprov.bundle.store import Origin, Store
 
 
@@ -47,6 +49,14 @@ class Workshop(Protocol):
             CheckFailed: a package lacks what is expected in it.
         """
 
+    def python(self, target: Path, log: Path) -> Origin:
+        """Make the layer with Debian's Python.
+
+        Raises:
+            UnreachableError: the mirrors do not answer.
+            CheckFailed: a package lacks what is expected in it.
+        """
+
     def kubernetes(self, program: str, version: str, target: Path, log: Path) -> Origin:
         """Build one program of Kubernetes, stamped with a version.
 
@@ -69,6 +79,13 @@ class Workshop(Protocol):
         Raises:
             UnreachableError: no module proxy is reached.
             CheckFailed: the build failed.
+        """
+
+    def python_program(self, program: PythonProgram, target: Path, log: Path) -> Origin:
+        """Make the layer with a program from PyPI.
+
+        Raises:
+            CheckFailed: no index gives it, or it cannot be installed.
         """
 
     def compress(self, source: Path, target: Path, log: Path) -> None:
@@ -102,6 +119,10 @@ class DebianWorkshop:
         """See Workshop."""
         return build_layers(self._apt, self.architecture(), target)
 
+    def python(self, target: Path, log: Path) -> Origin:  # noqa: ARG002
+        """See Workshop."""
+        return build_python_layer(self._apt, self.architecture(), target)
+
     def kubernetes(self, program: str, version: str, target: Path, log: Path) -> Origin:
         """See Workshop."""
         return self._builder.build(program, version, self._tree(log), target, log)
@@ -118,6 +139,10 @@ class DebianWorkshop:
         origin = modules.build(program, target)
         shutil.rmtree(folder, ignore_errors=True)
         return origin
+
+    def python_program(self, program: PythonProgram, target: Path, log: Path) -> Origin:
+        """See Workshop."""
+        return build_program_layer(program, target, self._environment, log)
 
     def compress(self, source: Path, target: Path, log: Path) -> None:
         """See Workshop."""

@@ -10,6 +10,7 @@ import pytest
 
 from kprov.bundle import lockfile
 from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle.model import Wanted
 from kprov.bundle.packages.source import PackagesSource
 from kprov.bundle.store import Origin, sha256_of, verify
 from kprov.errors import CheckFailed, InputError, KprovError, UnreachableError
@@ -72,8 +73,8 @@ def workshop() -> FakeWorkshop:
     return FakeWorkshop()
 
 
-def build(workshop: FakeWorkshop, store: Path, version: str = VERSION) -> Bundle:
-    return ensure([PackagesSource(lambda _: workshop)], version, store, silent)
+def build(workshop: FakeWorkshop, store: Path, version: str = VERSION, images: tuple[str, ...] = ()) -> Bundle:
+    return ensure([PackagesSource(lambda _: workshop)], Wanted(version, images), store, silent)
 
 
 def named(bundle: Bundle, name: str) -> Artifact:
@@ -201,7 +202,7 @@ def test_two_versions_stand_side_by_side(workshop: FakeWorkshop, tmp_path: Path)
 
 def test_progress_counts_every_step(workshop: FakeWorkshop, tmp_path: Path) -> None:
     events: list[Event] = []
-    ensure([PackagesSource(lambda _: workshop)], VERSION, tmp_path, events.append)
+    ensure([PackagesSource(lambda _: workshop)], Wanted(VERSION), tmp_path, events.append)
     steps = [event for event in events if isinstance(event, Progress)]
     assert [step.done for step in steps] == list(range(13))
     assert {step.total for step in steps} == {13}
@@ -220,7 +221,7 @@ def test_another_minor_version_is_refused(workshop: FakeWorkshop, tmp_path: Path
 @pytest.mark.parametrize("name", ["upstream", "directory"])
 def test_a_source_of_a_later_version_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
-        ensure(sources_for([name]), VERSION, tmp_path / "store", silent)
+        ensure(sources_for([name]), Wanted(VERSION), tmp_path / "store", silent)
     assert name in caught.value.what
     assert "packages" in caught.value.remedy
 
@@ -228,7 +229,7 @@ def test_a_source_of_a_later_version_is_refused(tmp_path: Path, name: str) -> No
 def test_sources_are_tried_in_order(workshop: FakeWorkshop, tmp_path: Path) -> None:
     events: list[Event] = []
     sources = [*sources_for(["upstream"]), PackagesSource(lambda _: workshop)]
-    assert ensure(sources, VERSION, tmp_path, events.append).lock.source == "packages"
+    assert ensure(sources, Wanted(VERSION), tmp_path, events.append).lock.source == "packages"
     notice = next(event for event in events if isinstance(event, Notice))
     assert "upstream" in notice.text
 
@@ -236,4 +237,4 @@ def test_sources_are_tried_in_order(workshop: FakeWorkshop, tmp_path: Path) -> N
 def test_a_failed_build_is_not_hidden_by_the_next_source(workshop: FakeWorkshop, tmp_path: Path) -> None:
     workshop.failing["kubelet"] = CheckFailed("cannot build kubelet")
     with pytest.raises(CheckFailed, match="cannot build kubelet"):
-        ensure([PackagesSource(lambda _: workshop), *sources_for(["upstream"])], VERSION, tmp_path, silent)
+        ensure([PackagesSource(lambda _: workshop), *sources_for(["upstream"])], Wanted(VERSION), tmp_path, silent)

@@ -1,14 +1,15 @@
 #!/usr/bin/python
-"""Fetch binaries and images from the controller's bundle server, only what is missing, each verified by sha256."""
+"""Fetch what a node needs from the controller's bundle server, only what is missing, each verified by sha256."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kprov_artifacts
-short_description: Fetch binaries and images of the bundle, only what is missing
+short_description: Fetch binaries, images and manifests of the bundle, only what is missing
 description:
   - Installs a binary in one step after its sha256 was verified; a binary that has it already is left alone.
   - Imports an archive of images into containerd's namespace C(k8s.io), unless all its images are there.
+  - Puts the objects of an add-on, a List as JSON, in their place, and removes those of add-ons that are not listed.
 options:
   url:
     description: Address of the bundle server, with its secret path.
@@ -21,12 +22,13 @@ options:
     required: true
     suboptions:
       name: {description: Name of the binary or archive., type: str, required: true}
-      kind: {description: What it is., type: str, choices: [binary, images], required: true}
+      kind: {description: What it is., type: str, choices: [binary, images, manifest], required: true}
       path: {description: Its path on the server., type: str, required: true}
       sha256: {description: Its checksum., type: str, required: true}
       size: {description: Its size in bytes., type: int, required: true}
-      images: {description: The references that an archive brings., type: list, elements: str, default: []}
+      images: {description: Names in an archive as containerd has them., type: list, elements: str, default: []}
   bin_dir: {description: Where binaries go., type: path, default: /usr/local/bin}
+  manifest_dir: {description: Where manifests go., type: path, default: /etc/kubernetes/kprov/addons}
 author: ["the kprov authors"]
 """
 
@@ -39,6 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 fetched: {description: What was fetched., returned: always, type: list}
+removed: {description: The manifests that were removed., returned: always, type: list}
 """
 
 import errno
@@ -111,23 +114,41 @@ def download(url, artifact, folder):
     return path
 
 
-def sweep(folder):
-    """Remove what an interrupted run left behind."""
-    for name in os.listdir(folder):
-        if name.startswith(".kprov."):
-            os.unlink(os.path.join(folder, name))
+def prepare(*folders):
+    """Have the folders, and remove what an interrupted run left behind in them."""
+    for folder in folders:
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            if name.startswith(".kprov."):
+                os.unlink(os.path.join(folder, name))
 
 
-def install(module, url, artifact):
-    """Install one binary; return whether it had to be fetched."""
-    target = os.path.join(module.params["bin_dir"], artifact["name"])
-    if digest(target) == artifact["sha256"] and os.access(target, os.X_OK):
+def install(module, url, artifact, target, mode):
+    """Put one file in its place; return whether it had to be fetched."""
+    if digest(target) == artifact["sha256"] and os.stat(target).st_mode & mode == mode:
         return False
     if not module.check_mode:
-        path = download(url, artifact, module.params["bin_dir"])
-        os.chmod(path, 0o755)  # noqa: S103 - a program that everybody may run
+        path = download(url, artifact, os.path.dirname(target))
+        os.chmod(path, mode)
         os.rename(path, target)
     return True
+
+
+def unlisted(folder, artifacts):
+    """The manifests in the folder of which no artifact tells, sorted."""
+    listed = {artifact["name"] + ".json" for artifact in artifacts if artifact["kind"] == "manifest"}
+    present = os.listdir(folder) if os.path.isdir(folder) else []
+    return sorted(name for name in present if name.endswith(".json") and name not in listed)
+
+
+def names_here(module):
+    """The names of all images that containerd has; none where it is not installed yet, in check mode."""
+    if module.check_mode and not shutil.which("ctr"):
+        return frozenset()
+    code, listed, err = module.run_command([*CTR, "list", "--quiet"])
+    if code and not module.check_mode:
+        module.fail_json(msg="containerd does not answer: %s" % err.strip())
+    return frozenset(listed.split())
 
 
 def load(module, url, artifact, present):
@@ -152,7 +173,7 @@ def main():
     """Run the module."""
     suboptions = {
         "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["binary", "images"], "required": True},
+        "kind": {"type": "str", "choices": ["binary", "images", "manifest"], "required": True},
         "path": {"type": "str", "required": True},
         "sha256": {"type": "str", "required": True},
         "size": {"type": "int", "required": True},
@@ -163,31 +184,36 @@ def main():
             "url": {"type": "str", "required": True, "no_log": True},
             "artifacts": {"type": "list", "elements": "dict", "required": True, "options": suboptions},
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
+            "manifest_dir": {"type": "path", "default": "/etc/kubernetes/kprov/addons"},
         },
         supports_check_mode=True,
     )
     url, artifacts = module.params["url"], module.params["artifacts"]
+    bin_dir, manifest_dir = module.params["bin_dir"], module.params["manifest_dir"]
     if not module.check_mode:
-        for folder in (STATE, module.params["bin_dir"]):
-            os.makedirs(folder, exist_ok=True)
-            sweep(folder)
-    present = frozenset()
-    if shutil.which("ctr") or not module.check_mode:
-        code, listed, err = module.run_command([*CTR, "list", "--quiet"])
-        if code and not module.check_mode:
-            module.fail_json(msg="containerd does not answer: %s" % err.strip())
-        present = frozenset(listed.split())
+        prepare(STATE, bin_dir, *[manifest_dir for artifact in artifacts if artifact["kind"] == "manifest"])
+    present = names_here(module)
 
     def fetch(artifact):
-        done = install(module, url, artifact) if artifact["kind"] == "binary" else load(module, url, artifact, present)
-        return artifact["name"] if done else None
+        name = artifact["name"]
+        if artifact["kind"] == "binary":
+            done = install(module, url, artifact, os.path.join(bin_dir, name), 0o755)
+        elif artifact["kind"] == "manifest":
+            done = install(module, url, artifact, os.path.join(manifest_dir, name + ".json"), 0o644)
+        else:
+            done = load(module, url, artifact, present)
+        return name if done else None
 
     try:
         with ThreadPoolExecutor(max_workers=2) as pool:
             fetched = [name for name in pool.map(fetch, artifacts) if name]
     except FetchError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(fetched), fetched=fetched)
+    removed = unlisted(manifest_dir, artifacts)
+    if not module.check_mode:
+        for name in removed:
+            os.unlink(os.path.join(manifest_dir, name))
+    module.exit_json(changed=bool(fetched or removed), fetched=fetched, removed=removed)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""The add-ons of a cluster, from the cluster file to the text that is applied."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kprov.addons.chosen import chosen
+from kprov.addons.documents import images_of, to_text
+from kprov.bundle.files import path_of
+from kprov.bundle.references import normal
+from kprov.bundle.store import sha256_of
+from kprov.errors import InputError
+from kprov.phases.supported import line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kprov.addons.model import Addon, Document, SecretFile, Upstream
+    from kprov.release.catalog import Release
+    from kprov.spec.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An add-on as this cluster needs it.
+
+    ``images`` are full references in containerd's normal form, ``notes`` what a person should be told, ``secrets`` what
+    is applied beside the objects.
+    """
+
+    name: str
+    version: str
+    objects: tuple[Document, ...] = ()
+    images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    secrets: tuple[SecretFile, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Its objects in YAML, for people; empty where it has none."""
+        return to_text(self.objects) if self.objects else ""
+
+    @property
+    def data(self) -> str:
+        """Its objects as one List in JSON, which every node's Python reads; empty where it has none."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": self.objects}
+        return json.dumps(listed, ensure_ascii=False, separators=(",", ":")) + "\n" if self.objects else ""
+
+
+def asked(loaded: Loaded, release: Release) -> tuple[Addon, ...]:
+    """The add-ons that the cluster file asks for.
+
+    Raises:
+        SpecError: a version that is not known, or does not serve this Kubernetes.
+    """
+    return chosen(loaded.spec, release, file=str(loaded.paths.file), line_of=partial(line_of, loaded))
+
+
+def upstreams(addons: Sequence[Addon]) -> tuple[Upstream, ...]:
+    """The files of all their makers, each once."""
+    return tuple({upstream.url: upstream for addon in addons for upstream in addon.upstream}.values())
+
+
+def own_files(loaded: Loaded, addons: Sequence[Addon]) -> Mapping[str, bytes]:
+    """The user's own files that add-ons are made of, by the paths that the cluster file has.
+
+    Raises:
+        InputError: one cannot be read, or a file with a secret cannot be read or is empty.
+    """
+    for secret in (secret for addon in addons for secret in addon.secrets):
+        if not _content(loaded, secret.file).strip():
+            remedy = "Write the secret into it, on one line."
+            raise InputError("a file that must hold a secret is empty", where=secret.file, remedy=remedy)
+    return {path: _content(loaded, path) for addon in addons for path in addon.local}
+
+
+def rendered(addons: Sequence[Addon], files: Mapping[str, bytes]) -> tuple[Rendered, ...]:
+    """Each add-on as text; ``files`` are contents by URL and by path.
+
+    Raises:
+        InputError: a file is not the manifest that it should be.
+    """
+    return tuple(_rendered(addon, files) for addon in addons)
+
+
+def recalled(loaded: Loaded, release: Release, store: Path) -> tuple[Rendered, ...]:
+    """The add-ons as an earlier run made them, from the files in the store; none where one is not there."""
+    try:
+        addons = asked(loaded, release)
+        needed = {upstream: store / path_of(upstream) for upstream in upstreams(addons)}
+        if not all(path.is_file() and sha256_of(path) == upstream.sha256 for upstream, path in needed.items()):
+            return ()
+        contents = {upstream.url: path.read_bytes() for upstream, path in needed.items()}
+        return rendered(addons, {**contents, **own_files(loaded, addons)})
+    except InputError:
+        return ()
+
+
+def _rendered(addon: Addon, files: Mapping[str, bytes]) -> Rendered:
+    documents = addon.objects(files)
+    try:
+        images = tuple(dict.fromkeys(map(normal, images_of(documents))))
+    except ValueError as error:
+        remedy = "Write every image by its name, with registry and tag."
+        raise InputError(str(error), where=f"the manifests of {addon.name}", remedy=remedy) from error
+    return Rendered(addon.name, addon.version, documents, images, addon.notes, addon.secrets)
+
+
+def _content(loaded: Loaded, path: str) -> bytes:
+    """A file of the user's; its path is relative to the cluster file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return (loaded.paths.home / Path(path).expanduser()).read_bytes()
+    except OSError as error:
+        why, remedy = error.strerror or str(error), "Make the file readable, or mend its path in the cluster file."
+        raise InputError(
+            "cannot read a file that the cluster file names", where=path, why=why, remedy=remedy
+        ) from error
