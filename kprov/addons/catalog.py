@@ -28,7 +28,6 @@ class Edition(_Part):
     newest: str | None = Field(default=None, alias="to")
     url: str | None = None
     sha256: str | None = None
-    also: tuple[str, ...] = ()
     images: dict[str, str] = Field(default_factory=dict)
 
     def serves(self, minor: str) -> bool:
@@ -109,7 +108,7 @@ class Catalogued:
     def upstream(self) -> tuple[Upstream, ...]:
         """Its manifest, where it has one."""
         url, sha256 = self.edition.url, self.edition.sha256
-        return (Upstream(self.name, self.version, url, sha256, self.edition.also),) if url and sha256 else ()
+        return (Upstream(self.name, self.version, url, sha256),) if url and sha256 else ()
 
     @property
     def local(self) -> tuple[str, ...]:

@@ -22,17 +22,12 @@ KEEP = "kprov.io/keep"
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256.
-
-    ``also`` are the sha256 of other bytes under which they published the same version, as in its Go module; whatever
-    is different in them ``objects`` makes good.
-    """
+    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256."""
 
     name: str
     version: str
     url: str
     sha256: str
-    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """metrics-server: what kubectl top and autoscaling read. Its objects are written here, after upstream's own.
 
-Sources: sigs.k8s.io/metrics-server, manifests/base of 0.6.4 and of 0.8.0.
+Source: sigs.k8s.io/metrics-server, manifests/base of 0.9.0. It asks for nodes, pods and the review of tokens and of
+rights, all of version 1, which every Kubernetes from 1.20 on has.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from kprov.addons.model import Document
 
 _NAME: Final = "metrics-server"
+_PORT: Final = 10250
 _SPACE: Final = "kube-system"
 _ACCOUNT: Final = (_SPACE, _NAME)
+_WATCH_LIST: Final = (1, 27)
+"""From here on API servers know sendInitialEvents, or refuse it, and client-go 0.35 asks in the older way then."""
 _READ: Final = ("get", "list", "watch")
 _SELECTOR: Final[Mapping[str, str]] = {"k8s-app": _NAME}
 
@@ -32,26 +36,29 @@ class MetricsServer(Catalogued):
         """Account, rights, program, service, and the API that it serves."""
         return finished((*_rights(), self._deployment(), _service(), _api()), self.name)
 
+    def _environment(self) -> Mapping[str, str]:
+        """What an older API server needs: it takes a list by watch for a watch that never tells where the list ends."""
+        return {"KUBE_FEATURE_WatchListClient": "false"} if as_numbers(self.minor) < _WATCH_LIST else {}
+
     def _deployment(self) -> Document:
-        # From 0.7 on it listens on the port that firewalls of clouds open for kubelets.
-        port = 10250 if as_numbers(self.version) >= (0, 7) else 4443
         container: Document = {
             "name": _NAME,
             "image": f"registry.k8s.io/metrics-server/metrics-server:v{self.version}",
             "args": [
                 "--cert-dir=/tmp",
-                f"--secure-port={port}",
+                f"--secure-port={_PORT}",
                 "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
                 "--kubelet-use-node-status-port",
                 "--metric-resolution=15s",
                 # kubeadm leaves kubelets with serving certificates that they signed themselves, which nobody can check.
                 "--kubelet-insecure-tls",
             ],
-            "ports": [{"name": "https", "containerPort": port, "protocol": "TCP"}],
+            "ports": [{"name": "https", "containerPort": _PORT, "protocol": "TCP"}],
             "livenessProbe": probe("/livez", "https", "HTTPS", periodSeconds=10, failureThreshold=3),
             "readinessProbe": probe(
                 "/readyz", "https", "HTTPS", initialDelaySeconds=20, periodSeconds=10, failureThreshold=3
             ),
+            "env": [{"name": name, "value": value} for name, value in self._environment().items()],
             "resources": {"requests": {"cpu": "100m", "memory": "200Mi"}},
             "securityContext": confined(1000),
             "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - inside of the container

@@ -53,9 +53,9 @@ def test_the_version_is_the_newest_that_serves_this_kubernetes_or_the_one_asked_
     assert all(version in each.url and each.version == version for each in addon.upstream)
 
 
-@pytest.mark.parametrize(("kubernetes", "version"), [("1.20.2", "0.6.4"), ("1.36.4", "0.8.0")])
-def test_metrics_server_has_a_version_for_old_and_new(kubernetes, version):
-    assert addons("addons: {metrics-server: {}}", kubernetes)["metrics-server"].version == version
+@pytest.mark.parametrize(("kubernetes", "version"), [("1.20.2", "0.0.30"), ("1.36.4", "0.0.37")])
+def test_an_addon_has_a_version_for_old_and_new(kubernetes, version):
+    assert addons("addons: {local-path-provisioner: {}}", kubernetes)["local-path-provisioner"].version == version
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from kprov.addons.documents import container, find, images_of, to_text
 from kprov.addons.model import LABEL, OpenPort, SecretFile
 from kprov.errors import InputError
-from tests.unit.addons.made import FLANNEL, addons, environment, objects
+from tests.unit.addons.made import addons, environment, objects
 
 
 def network(settings: str, kubernetes: str = "1.20.2"):
@@ -140,13 +140,6 @@ def test_flannel_takes_the_interface_with_the_nodes_address_not_the_default_rout
     assert flanneld["args"] == ["--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_ADDRESS)"]
     found = environment(documents, "DaemonSet", "kube-flannel-ds", "kube-flannel")
     assert found["NODE_ADDRESS"] == {"fieldRef": {"fieldPath": "status.hostIP"}}
-
-
-def test_flannel_of_its_go_module_starts_the_images_of_the_release():
-    addon = network("plugin: flannel")
-    older = FLANNEL.replace("flannel:v0.15.1", "flannel:v0.15.0").replace("cni-plugin:v1.0.0", "cni-plugin:v1.2")
-    assert objects(addon, {"flannel": older}) == objects(addon)
-    assert len(addon.upstream[0].also) == 1
 
 
 def test_flannel_needs_a_tunnel_only_where_it_makes_one():

@@ -44,14 +44,17 @@ def test_of_kubeadms_coredns_only_what_is_tuned_is_applied_and_nothing_ever_remo
     assert [each["metadata"]["annotations"] for each in documents] == [{KEEP: "true"}] * 2
 
 
-@pytest.mark.parametrize(("kubernetes", "port", "tag"), [("1.20.2", 4443, "v0.6.4"), ("1.36.4", 10250, "v0.8.0")])
-def test_metrics_server_listens_where_its_version_does_and_takes_kubeadms_kubelets(kubernetes, port, tag):
+@pytest.mark.parametrize(
+    ("kubernetes", "variables"),
+    [("1.20.2", [{"name": "KUBE_FEATURE_WatchListClient", "value": "false"}]), ("1.36.4", [])],
+)
+def test_metrics_server_takes_kubeadms_kubelets_and_lists_as_this_api_server_can(kubernetes, variables):
     documents = addons("addons: {metrics-server: }", kubernetes)["metrics-server"].objects({})
     (container,) = find(documents, "Deployment", "metrics-server")["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"registry.k8s.io/metrics-server/metrics-server:{tag}"
-    assert f"--secure-port={port}" in container["args"]
+    assert container["image"] == "registry.k8s.io/metrics-server/metrics-server:v0.9.0"
+    assert container["env"] == variables
     assert "--kubelet-insecure-tls" in container["args"]
-    assert container["ports"][0]["containerPort"] == port
+    assert f"--secure-port={container['ports'][0]['containerPort']}" in container["args"]
     service = find(documents, "APIService", "v1beta1.metrics.k8s.io")["spec"]["service"]
     assert find(documents, "Service", service["name"])["metadata"]["namespace"] == service["namespace"]
 
