@@ -145,7 +145,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="how often all of it (default: 1)")
     parser.add_argument("--keep", action="store_true", help="leave the last cluster up")
     parser.add_argument("--only", action="append", choices=CASES, help="measure this case; may be given several times")
-    parser.add_argument("--strategy", default="auto", choices=("auto", "linear", "mitogen"), help="how Ansible runs tasks")
+    parser.add_argument(
+        "--strategy", default="auto", choices=("auto", "linear", "mitogen"), help="how Ansible runs tasks"
+    )
     parser.add_argument(
         "--patience",
         type=float,

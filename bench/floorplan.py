@@ -47,7 +47,7 @@ def lay_out(folder: Path, loaded: Loaded, bundle: Bundle, controller: str) -> No
     """
     spec = loaded.spec
     release = resolve(spec, file=str(loaded.paths.file))
-    delivered = deliveries(bundle, (), folder)
+    delivered = deliveries(bundle, (), loaded.paths)
     values = variables(spec, release, Machines(shared_kernel=True), delivered, loaded.paths.ssh_config)
     given = Secrets(f"{_random(6)}.{_random(16)}", secrets.token_hex(32))
     shutil.copy(loaded.paths.ssh_config, folder / "ssh_config")
@@ -63,6 +63,12 @@ def lay_out(folder: Path, loaded: Loaded, bundle: Bundle, controller: str) -> No
         _node(folder / "nodes" / name, given_values, given)
 
 
+def _own_objects(values: Mapping[str, JSON]) -> JSON:
+    """The objects that the release itself needs; the network of the measured cluster has none."""
+    (own,) = cast("list[dict[str, JSON]]", values["addons_first"])
+    return own["objects"]
+
+
 def _node(root: Path, values: Mapping[str, JSON], given: Secrets) -> None:
     """Everything that goes onto one node: the roles' files in their places, the rest in ``/run/floor``."""
     own = root / "run" / "floor"
@@ -75,7 +81,7 @@ def _node(root: Path, values: Mapping[str, JSON], given: Secrets) -> None:
     _write(own / "hosts", _render("node", "hosts.j2", node))
     artifacts = cast("list[Mapping[str, str]]", values["kubernetes_artifacts"])
     _write(own / "artifacts", _lines(f"{each['kind']} {each['path']} {each['name']}" for each in artifacts))
-    _write(own / "manifests.yaml", _documents(values["control_plane_manifests"], given))
+    _write(own / "manifests.yaml", _documents(_own_objects(values), given))
     _write(own / "join.yaml", _documents(values["join_documents"], given))
     if "control_plane_documents" in values:
         _write(own / "kubeadm.yaml", _documents(values["control_plane_documents"], given))

@@ -146,7 +146,7 @@ def _variables(loaded: Loaded, emit: Emit) -> Variables:
         else:
             text = "what add-ons need is left out: the files that they are made of are not in the bundle"
             emit(Notice("warning", text, "Run 'kprov bundle build', then this again."))
-        delivered = deliveries(bundle, addons, paths.manifests)
+        delivered = deliveries(bundle, addons, paths)
     # Containers share the host's kernel, virtual machines and other machines have their own.
     machines = Machines(shared_kernel=spec.lab is not None and spec.lab.provider != "vagrant")
     return variables(spec, release, machines, delivered, paths.ssh_config)

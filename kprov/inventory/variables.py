@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from kprov.spec.model import ClusterSpec, Node
 
 
+OWN_SET = "kubernetes"
+"""The set of what a release needs beside what kubeadm makes."""
+NETWORK_SET = "network"
+"""The set of the user's own network."""
+MANIFESTS = "/etc/kubernetes/kprov/addons"
+"""Where control planes have the objects of add-ons: the default of kprov_artifacts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machines:
     """What the machines are like, as the provider of the lab knows it.
@@ -34,13 +42,15 @@ class Machines:
 class Deliveries:
     """What nodes fetch: for each kind of node its artifacts, and for each path on the server the file behind it.
 
-    ``addons`` names the add-ons whose objects control planes fetch, in the order in which they are applied.
+    ``addons`` names the add-ons whose objects control planes fetch, in the order in which they are applied; ``secrets``
+    are what belongs to them beside the objects, each with ``set``, ``namespace``, ``name``, ``key`` and its ``file``.
     """
 
     control_plane: Sequence[Mapping[str, JSON]] = ()
     worker: Sequence[Mapping[str, JSON]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     addons: Sequence[str] = ()
+    secrets: Sequence[Mapping[str, JSON]] = ()
 
 
 def variables(
@@ -70,16 +80,32 @@ def variables(
         "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
         "control_plane_cluster": spec.cluster,
         "control_plane_endpoint": endpoint,
-        "control_plane_manifests": [_json(manifest) for manifest in addons.manifests(release)],
         "control_plane_nodes": nodes,
         "join_cluster": spec.cluster,
         "join_endpoint": endpoint,
         "network_plugin": spec.network.plugin,
         "network_pods": str(spec.network.pods),
         "network_nodes": nodes,
+        **_addons(spec, release, deliveries),
     }
     hosts = {name: _of_node(spec, release, machines, deliveries, name, node) for name, node in spec.nodes.items()}
     return Variables(group=group, hosts=hosts)
+
+
+def _addons(spec: ClusterSpec, release: Release, deliveries: Deliveries) -> dict[str, JSON]:
+    """The sets of objects: the network's at once, the others when nodes are ready, and the names of all of them."""
+    own = [_json(manifest) for manifest in addons.manifests(release)]
+    first: list[JSON] = [{"name": OWN_SET, "objects": own}] if own else []
+    services: list[JSON] = []
+    for name in deliveries.addons:
+        stage = first if name in (spec.network.plugin, NETWORK_SET) else services
+        stage.append({"name": name, "file": f"{MANIFESTS}/{name}.json"})
+    return {
+        "addons_first": first,
+        "addons_services": services,
+        "addons_secrets": [dict(secret) for secret in deliveries.secrets],
+        "addons_known": [OWN_SET, *deliveries.addons],
+    }
 
 
 def _hosts(spec: ClusterSpec) -> list[JSON]:

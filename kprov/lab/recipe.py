@@ -74,7 +74,7 @@ mv "$key.new.pub" "$key.pub"
 
 _NODE_UNIT = """\
 [Unit]
-Description=What makes this container a lab node: its host key, and a cloud metadata address that fails at once
+Description=What makes this container a lab node: host key, shared mounts, a cloud metadata address that fails at once
 DefaultDependencies=no
 After=local-fs.target
 Before=ssh.service sysinit.target
@@ -82,6 +82,7 @@ Before=ssh.service sysinit.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+ExecStart=/usr/bin/mount --make-rshared /
 ExecStart=/usr/sbin/ip route replace unreachable 169.254.169.254
 ExecStart=/usr/local/lib/kprov/host-key
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.errors import InputError
@@ -14,12 +15,12 @@ from kprov.phases.base import Context, Done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from typing import Final
 
     from kprov.bundle.model import Artifact, Bundle, Target
     from kprov.inventory.model import JSON
     from kprov.phases.addons import Rendered
+    from kprov.spec.paths import ClusterPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,33 @@ class RenderInventory:
             context.spec,
             context.release,
             context.machines,
-            deliveries(context.bundle, context.addons, paths.manifests) if context.bundle else Deliveries(),
+            deliveries(context.bundle, context.addons, paths) if context.bundle else Deliveries(),
             paths.ssh_config,
         )
         written += write(paths.home, inventory(context.spec, "modern"), values, "ini")
         return Done(context, "done" if written else "unchanged", str(paths.inventory))
 
 
-def deliveries(bundle: Bundle, addons: Sequence[Rendered], folder: Path) -> Deliveries:
-    """What each kind of node fetches, and from which files it is served; ``folder`` holds the add-ons' objects."""
+def deliveries(bundle: Bundle, addons: Sequence[Rendered], paths: ClusterPaths) -> Deliveries:
+    """What each kind of node fetches, and from which files of the bundle and beside the cluster file it is served."""
     sets = manifests.entries(addons)
     served = {artifact.path: str(bundle.path(artifact)) for artifact in bundle.lock.artifacts if _for_nodes(artifact)}
     return Deliveries(
         control_plane=(*_for("control-plane", bundle), *sets),
         worker=_for("worker", bundle),
-        files=served | {str(entry["path"]): str(folder / f"{entry['name']}.json") for entry in sets},
+        files=served | {str(entry["path"]): str(paths.manifests / f"{entry['name']}.json") for entry in sets},
         addons=tuple(str(entry["name"]) for entry in sets),
+        secrets=tuple(
+            {
+                "set": addon.name,
+                "namespace": secret.namespace,
+                "name": secret.name,
+                "key": secret.key,
+                "file": str(paths.home / Path(secret.file).expanduser()),
+            }
+            for addon in addons
+            for secret in addon.secrets
+        ),
     )
 
 

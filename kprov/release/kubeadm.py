@@ -22,8 +22,8 @@ DISCOVERY_FILE = "/run/kprov/discovery.conf"
 """Where the node finds the cluster while it joins; a tmpfs, removed after the join."""
 _HEALTH_TIMEOUT = "4m0s"
 _ETCD_TIMERS = {"heartbeat-interval": "250", "election-timeout": "5000"}
-"""In milliseconds; etcd's own are 100 and 1000 (etcd v3.4, docs/tuning.md). A second member counts from the moment that it
-is announced, some seconds before it runs; a leader that gives up in that time cuts off every client of the API."""
+"""In milliseconds; etcd's own are 100 and 1000 (etcd v3.4, docs/tuning.md). A second member counts from the moment that
+it is announced, some seconds before it runs; a leader that gives up in that time cuts off every client of the API."""
 
 
 def extra_args(release: Release, args: Mapping[str, str]) -> object:

@@ -1,4 +1,4 @@
-"""Filters that choose among nodes by what the role ``node`` found on them."""
+"""Filters: choosing among nodes by what the role ``node`` found on them, and reading secrets."""
 
 from __future__ import annotations
 
@@ -29,9 +29,25 @@ def before(nodes, hostvars, name):
     return planes[names.index(name) - 1]["address"] if name in names[1:] else ""
 
 
+def read_secrets(secrets):
+    """Secrets with the content of their files, without the line end, in the place of the files' paths."""
+    names = ("set", "namespace", "name", "key")
+    return [{**{name: each[name] for name in names}, "value": _line(each["file"])} for each in secrets]
+
+
+def _line(path):
+    with open(path, encoding="utf-8") as handle:
+        return handle.read().rstrip("\r\n")
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self):
         """What Ansible asks for."""
-        return {"kprov_seed": seed, "kprov_joiners": joiners, "kprov_before": before}
+        return {
+            "kprov_seed": seed,
+            "kprov_joiners": joiners,
+            "kprov_before": before,
+            "kprov_read_secrets": read_secrets,
+        }
