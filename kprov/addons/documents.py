@@ -29,6 +29,16 @@ class _Loader(yaml.CSafeLoader):
     }
 
 
+class _Dumper(yaml.CSafeDumper):
+    """YAML for people: a text of several lines stands as such."""
+
+    def represent_text(self, value: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
 def parse(text: bytes, source: str) -> tuple[Document, ...]:
     r"""The objects of a manifest: lists unfolded, empty documents left out, what only a server writes taken away.
 
@@ -72,9 +82,7 @@ def _unfolded(found: Iterable[object], source: str) -> Iterable[Document]:
 
 def to_text(documents: Sequence[Document]) -> str:
     """The objects as one YAML text; the same objects give the same bytes."""
-    return yaml.dump_all(
-        documents, Dumper=yaml.CSafeDumper, sort_keys=False, explicit_start=True, allow_unicode=True, width=110
-    )
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, explicit_start=True, allow_unicode=True, width=110)
 
 
 def mapping(parent: Document, *keys: str) -> Document:
