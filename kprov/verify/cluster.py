@@ -20,7 +20,7 @@ from kprov.verify import probe
 from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
 from kprov.verify.questions import node_questions
-from kprov.verify.view import VIEW_QUESTIONS, View, pod_runs, view
+from kprov.verify.view import STATIC_PODS, VIEW_QUESTIONS, YOUNG_S, View, pod_runs, view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +109,12 @@ class ClusterUnderTest:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._remove_probe()
 
+    @property
+    def _static_pods(self) -> dict[str, str]:
+        """Every static pod that the cluster is to have, with its node."""
+        components = [*STATIC_PODS, *(["etcd"] if self.settings.stacked_etcd else [])]
+        return {f"{each}-{plane.name}": plane.name for plane in self.settings.control_planes for each in components}
+
     def _machine(self, name: str) -> Machine:
         return Machine(name, self.settings.ssh_config)
 
@@ -123,7 +129,7 @@ class ClusterUnderTest:
         except Exception as error:
             self._view.set_exception(error)
             raise
-        if seen.settled:
+        if seen.settled and not seen.lacks(self._static_pods):
             self._view.set_result(seen)
         try:
             _complain_if_refused(first)
@@ -156,14 +162,15 @@ class ClusterUnderTest:
 
     def _wait(self, machine: Machine, seen: View) -> Sight:
         """Wait until the view is settled and the probe is complete on all ready nodes, or time is over."""
-        deadline = time.monotonic() + _DEADLINE_S
+        began = time.monotonic()
         while True:
             found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else VIEW_QUESTIONS)})
-            late = time.monotonic() > deadline or self._stop.is_set()
-            if not self._view.done():
-                seen = view(found) if all(found[name].ok for name in VIEW_QUESTIONS) else seen
-                if seen.settled or late:
-                    self._view.set_result(seen)
+            if not self._view.done() and all(found[name].ok for name in VIEW_QUESTIONS):
+                seen = view(found)
+            lacks = seen.lacks(self._static_pods)
+            late = time.monotonic() - began > (YOUNG_S if lacks else _DEADLINE_S) or self._stop.is_set()
+            if not self._view.done() and (late or (seen.settled and not lacks)):
+                self._view.set_result(seen)
             sight = probe.sight(found)
             if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(_POLL_S):
                 return sight

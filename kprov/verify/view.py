@@ -18,6 +18,9 @@ YOUNG_S: Final = 120.0
 """What began so shortly ago may not be ready yet: a static pod of kubeadm's is so after ten seconds at the earliest
 (its startup probe), and a pod on a node that just joined waits for its network."""
 
+STATIC_PODS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+"""What kubeadm runs on every control plane."""
+
 VIEW_QUESTIONS: Final = {
     "nodes": f"{KUBECTL} get --raw /api/v1/nodes",
     "system-pods": f"{KUBECTL} get --raw /api/v1/namespaces/kube-system/pods",
@@ -52,11 +55,20 @@ class View:
     def settled(self) -> bool:
         """Whether waiting would change nothing.
 
-        Static pods are not waited for: their components are asked for their health directly.
+        Static pods that are not ready are not waited for: their components are asked for their health directly.
         """
         pods = [pod for pod in self.system_pods.values() if not pod_ready(pod) and not _static(pod)]
         nodes = [node for node in self.nodes.values() if not node_ready(node)]
         return not any(self.young(item) for item in (*pods, *nodes))
+
+    def lacks(self, static_pods: Mapping[str, str]) -> bool:
+        """Whether a static pod, given by name with its node, is yet to be shown of a node that joined shortly ago.
+
+        A kubelet that could not tell the API of one tries again within a minute and a half (its sync frequency, with
+        jitter: kubernetes, pkg/kubelet/pod_workers.go), as it does where the node's earlier self was just deleted.
+        """
+        missing = (self.nodes.get(node) for name, node in static_pods.items() if name not in self.system_pods)
+        return any(node is not None and self.young(node) for node in missing)
 
 
 def view(answers: Mapping[str, Answer]) -> View:

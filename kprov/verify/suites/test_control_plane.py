@@ -6,6 +6,7 @@ import pytest
 
 from kprov.verify.cluster import NoControlPlaneError
 from kprov.verify.questions import HEALTH, version_in
+from kprov.verify.view import STATIC_PODS
 
 
 def test_kubectl_answers(cluster):
@@ -40,7 +41,7 @@ def test_component_is_well(control_plane, component):
     assert answer == "ok", f"/healthz answered {answer}"
 
 
-@pytest.mark.parametrize("component", ["kube-apiserver", "kube-controller-manager", "kube-scheduler"])
+@pytest.mark.parametrize("component", STATIC_PODS)
 def test_static_pod(control_plane, component, static_pod):
     """{component} runs"""
     static_pod(f"{component}-{control_plane.name}")

@@ -41,3 +41,15 @@ def test_only_what_is_young_and_not_ready_is_waited_for(
 ) -> None:
     seen = View(dict(enumerate(nodes)), dict(enumerate(pods)), NOW)  # type: ignore[arg-type]
     assert seen.settled is settled
+
+
+@pytest.mark.parametrize(
+    ("joined", "pods", "lacks"),
+    [(YOUNG, [], True), (YOUNG, ["kube-apiserver-m2"], False), (OLD, [], False), (None, [], False)],
+)
+def test_a_static_pod_of_a_node_that_just_joined_is_waited_for(
+    joined: str | None, pods: list[str], lacks: bool
+) -> None:
+    nodes = {"m2": node(joined, "True")} if joined else {}
+    seen = View(nodes, {name: pod(YOUNG, YOUNG, ready=True, static=True) for name in pods}, NOW)
+    assert seen.lacks({"kube-apiserver-m2": "m2"}) is lacks
