@@ -96,7 +96,7 @@ def artifacts(upstreams: Sequence[Upstream], store: Path) -> tuple[Artifact, ...
     """The files in the store as parts of a bundle; nodes do not get them."""
     return tuple(
         Artifact(
-            upstream.name,
+            upstream.url.rpartition("/")[2],
             "manifest",
             upstream.version,
             upstream.url,
@@ -138,7 +138,7 @@ class _Fetcher:
             try:
                 found = _patiently(place, draft, self._patience)
             except NotThere as reason:
-                failures.append(f"{place}: {reason}")
+                failures.append(str(reason) if place == upstream.url else f"{place}: {reason}")
                 continue
             if found != upstream.sha256:
                 raise CheckFailed(

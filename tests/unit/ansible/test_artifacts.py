@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    server = Server({"a/kubelet": KUBELET, "b/images.tar": IMAGES})
+    server = Server({"a/kubelet": KUBELET, "b/images.tar": IMAGES, "manifests/calico.json": OBJECTS})
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -71,12 +71,19 @@ def artifact(name, kind, content, path, images=()):
 
 
 BINARY = artifact("kubelet", "binary", KUBELET, "a/kubelet")
+OBJECTS = b'{"kind": "List", "items": []}'
+MANIFEST = artifact("calico", "manifest", OBJECTS, "manifests/calico.json")
 ARCHIVE = artifact("node-images", "images", IMAGES, "b/images.tar", ["a:1"])
 
 
 def fetch(server, node, *artifacts, check=False):
     return converge(
-        kprov_artifacts, check=check, url=server.url, artifacts=list(artifacts), bin_dir=str(node / "local/bin")
+        kprov_artifacts,
+        check=check,
+        url=server.url,
+        artifacts=list(artifacts),
+        bin_dir=str(node / "local/bin"),
+        manifest_dir=str(node / "addons"),
     )
 
 
@@ -201,3 +208,39 @@ def test_check_mode_names_what_is_missing_and_fetches_nothing(server, node):
 def test_the_secret_of_the_address_is_never_shown(server, node):
     answer = fetch(server, node, {**BINARY, "path": "a/nothing"})
     assert server.url not in str(answer)
+
+
+def test_the_objects_of_an_add_on_are_put_in_their_place_once(server, node):
+    assert fetch(server, node, MANIFEST)["fetched"] == ["calico"]
+    placed = node / "addons/calico.json"
+    assert placed.read_bytes() == OBJECTS
+    assert placed.stat().st_mode & 0o777 == 0o644
+    server.asked.clear()
+    assert not fetch(server, node, MANIFEST)["changed"]
+    assert server.asked == []
+    placed.write_bytes(b"{}")
+    assert fetch(server, node, MANIFEST)["changed"]
+    assert placed.read_bytes() == OBJECTS
+    assert leftovers(node) == []
+
+
+def test_the_objects_of_an_add_on_that_is_gone_are_removed_and_nothing_else(server, node):
+    fetch(server, node, MANIFEST)
+    (node / "addons/weave.json").write_text("{}")
+    (node / "addons/notes.txt").write_text("mine")
+    assert fetch(server, node, MANIFEST, check=True)["removed"] == ["weave.json"]
+    assert (node / "addons/weave.json").exists()
+    answer = fetch(server, node, MANIFEST)
+    assert (answer["changed"], answer["removed"]) == (True, ["weave.json"])
+    assert sorted(path.name for path in (node / "addons").iterdir()) == ["calico.json", "notes.txt"]
+
+
+def test_a_node_without_add_ons_gets_no_folder_for_them(server, node):
+    fetch(server, node, BINARY)
+    assert not (node / "addons").exists()
+
+
+def test_objects_with_another_checksum_are_not_put_anywhere(server, node):
+    server.files["manifests/calico.json"] = OBJECTS.replace(b"List", b"Lost")
+    assert fetch(server, node, MANIFEST)["msg"] == "calico arrived with another sha256 than the lock's"
+    assert list((node / "addons").iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,17 +12,20 @@ import pytest
 
 from kprov.bundle import lockfile
 from kprov.bundle.ensure import ensure, sources_for
+from kprov.bundle.imports import bring
 from kprov.bundle.model import Wanted
 from kprov.bundle.packages.source import PackagesSource
 from kprov.bundle.store import Origin, sha256_of, verify
 from kprov.errors import CheckFailed, InputError, KprovError, UnreachableError
 from kprov.events import Event, Notice, Progress, silent
+from tests.unit.bundle.archives import layout, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kprov.bundle.model import Artifact, Bundle
     from kprov.bundle.packages.gomodules import GoProgram
+    from kprov.bundle.packages.pypi import PythonProgram
 
 VERSION = "1.20.2"
 
@@ -53,6 +58,16 @@ class FakeWorkshop:
     def pause(self, target: Path, log: Path) -> Origin:
         (target / "pause").write_bytes(b"pause")
         return self._make("pause", Origin("3.2", "debian:kubernetes=1.20.5"))
+
+    def python(self, target: Path, log: Path) -> Origin:
+        with tarfile.open(target / "python.tar", "w") as tar:
+            tar.addfile(tarfile.TarInfo("usr/bin/python3"))
+        return self._make("python", Origin("3.11.2", "debian:python3=3.11.2"))
+
+    def python_program(self, program: PythonProgram, target: Path, log: Path) -> Origin:
+        with tarfile.open(target / f"{program.name}.tar", "w") as tar:
+            tar.addfile(tarfile.TarInfo(program.name))
+        return self._make(program.name, Origin(program.version, f"pypi:{program.name}=={program.version}"))
 
     def go_program(self, program: GoProgram, target: Path, log: Path) -> Origin:
         (target / program.name).write_bytes(program.name.encode())
@@ -238,3 +253,102 @@ def test_a_failed_build_is_not_hidden_by_the_next_source(workshop: FakeWorkshop,
     workshop.failing["kubelet"] = CheckFailed("cannot build kubelet")
     with pytest.raises(CheckFailed, match="cannot build kubelet"):
         ensure([PackagesSource(lambda _: workshop), *sources_for(["upstream"])], Wanted(VERSION), tmp_path, silent)
+
+
+FLANNEL = "quay.io/coreos/flannel:v0.15.1"
+FLANNEL_CNI = "docker.io/rancher/mirrored-flannelcni-flannel-cni-plugin:v1.0.0"
+WEB_VIEW = "kprov.local/kube-web-view:21.2.0"
+CALICO = "docker.io/calico/node:v3.24.5"
+
+
+def layer_names(archive: Path, reference: str) -> list[str]:
+    """The files in an image's layers; the fake workshop compresses a layer by turning it round."""
+    with tarfile.open(archive) as tar:
+
+        def blob(digest: str) -> bytes:
+            return tar.extractfile(f"blobs/{digest.replace(':', '/')}").read()  # type: ignore[union-attr]
+
+        index = json.load(tar.extractfile("index.json"))  # type: ignore[arg-type]
+        entries = {entry["annotations"]["io.containerd.image.name"]: entry for entry in index["manifests"]}
+        layers = json.loads(blob(entries[reference]["digest"]))["layers"]
+        unpacked = [io.BytesIO(blob(layer["digest"])[::-1]) for layer in layers]
+        return [name for each in unpacked for name in tarfile.open(fileobj=each).getnames()]
+
+
+def test_nothing_is_made_for_add_ons_that_nobody_asked_for(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    assert not [artifact for artifact in build(workshop, tmp_path).lock.artifacts if artifact.name.startswith("addon-")]
+    assert not {"flanneld", "metrics-server", "python"} & set(workshop.made)
+
+
+def test_the_images_of_an_add_on_share_an_archive_of_their_own(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path, images=(FLANNEL, FLANNEL_CNI))
+    archive = named(bundle, "addon-flannel")
+    assert set(archive.images) == {FLANNEL, FLANNEL_CNI}
+    assert (archive.version, archive.targets) == ("0.15.1", ("control-plane", "worker"))
+    assert layer_names(bundle.path(archive), FLANNEL) == ["network.tar", "probe.tar", "opt/bin/flanneld"]
+    assert layer_names(bundle.path(archive), FLANNEL_CNI) == ["probe.tar", "flannel"]
+    assert "go:github.com/flannel-io/flannel@v0.15.1" in archive.source
+    assert verify(bundle.lock, tmp_path) == ()
+
+
+def test_an_add_on_changes_nothing_that_is_there(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    before = build(workshop, tmp_path).lock
+    workshop.made.clear()
+    after = build(workshop, tmp_path, images=(FLANNEL, FLANNEL_CNI, WEB_VIEW))
+    assert workshop.made == ["flanneld", "flannel", "python", "kube-web-view"]
+    assert after.lock.artifacts[: len(before.artifacts)] == before.artifacts
+    workshop.made.clear()
+    assert build(workshop, tmp_path).lock == before
+    assert (workshop.made, build(workshop, tmp_path).changed) == ([], False)
+
+
+def test_a_program_in_python_lies_on_debians_python(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    bundle = build(workshop, tmp_path, images=(WEB_VIEW,))
+    archive = named(bundle, "addon-kube-web-view")
+    assert layer_names(bundle.path(archive), WEB_VIEW) == ["usr/bin/python3", "kube-web-view"]
+    assert archive.source == "debian:python3=3.11.2, pypi:kube-web-view==21.2.0"
+
+
+def test_an_image_that_nothing_makes_is_left_out_with_the_way_out(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    (left,) = build(workshop, tmp_path, images=(CALICO, "kprov.local/probe:1")).lock.left_out
+    assert (left.name, left.why) == (CALICO, "no source of the bundle has it")
+    assert "kprov bundle import" in left.consequence
+
+
+def test_an_image_whose_program_cannot_be_had_is_left_out_alone(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    workshop.failing = {"flannel": UnreachableError("no Go module proxy gives it", why="403 Forbidden")}
+    bundle = build(workshop, tmp_path, images=(FLANNEL, FLANNEL_CNI))
+    assert named(bundle, "addon-flannel").images == (FLANNEL,)
+    (left,) = bundle.lock.left_out
+    assert (left.name, left.why) == (FLANNEL_CNI, "no Go module proxy gives it: 403 Forbidden")
+    assert "kprov bundle import" in left.consequence
+    workshop.failing.clear()
+    assert build(workshop, tmp_path, images=(FLANNEL, FLANNEL_CNI)).lock.left_out == ()
+
+
+def test_an_add_on_of_which_nothing_can_be_had_has_no_archive(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    workshop.failing = {"python": CheckFailed("Debian's packages do not hold what an image needs")}
+    bundle = build(workshop, tmp_path, images=(WEB_VIEW,))
+    assert [left.name for left in bundle.lock.left_out] == [WEB_VIEW]
+    assert not [artifact for artifact in bundle.lock.artifacts if artifact.name.startswith("addon-")]
+
+
+def test_progress_counts_the_steps_of_add_ons_too(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    events: list[Event] = []
+    wanted = Wanted(VERSION, (FLANNEL, FLANNEL_CNI, WEB_VIEW))
+    ensure([PackagesSource(lambda _: workshop)], wanted, tmp_path, events.append)
+    steps = [event for event in events if isinstance(event, Progress)]
+    assert [step.done for step in steps] == list(range(19))
+    assert {step.total for step in steps} == {19}
+
+
+def test_an_imported_image_comes_from_its_archive(workshop: FakeWorkshop, tmp_path: Path) -> None:
+    archive = write(tmp_path / "calico.tar", layout(CALICO, FLANNEL))
+    bring([archive], tmp_path / "store", "amd64", silent)
+    bundle = build(workshop, tmp_path / "store", images=(CALICO, FLANNEL, FLANNEL_CNI))
+    (imported,) = [artifact for artifact in bundle.lock.artifacts if artifact.source == "import:calico.tar"]
+    assert imported.images == (CALICO, FLANNEL)
+    assert bundle.path(imported).read_bytes() == archive.read_bytes()
+    assert named(bundle, "addon-flannel").images == (FLANNEL_CNI,)
+    assert bundle.lock.left_out == ()
+    assert verify(bundle.lock, bundle.store) == ()
