@@ -81,12 +81,13 @@ def template(wish: Wish) -> str:
 
 def _sections(wish: Wish) -> Iterator[str]:
     plugin = wish.plugin or ("bridge" if wish.provider in _CONTAINERS else "calico")
-    from_packages = plugin == "bridge"
+    from_packages = wish.provider in _CONTAINERS or plugin == "bridge"
     yield _HEAD.format(name=flow(wish.name), version="1.20.2" if from_packages else "1.36.4")
     yield from _nodes(wish)
     yield _LAB.format(provider=wish.provider, subnet=_subnet(wish)) if wish.provider != "none" else _NO_LAB
     yield _SSH[wish.provider]
     yield _NETWORK.format(plugin=plugin)
+    yield _ADDONS
     yield _PACKAGES if from_packages else _UPSTREAM
 
 
@@ -191,8 +192,16 @@ network:
   # pods: 10.244.0.0/16
   # services: 10.96.0.0/16
 """
+_ADDONS = """\
+# What runs in the cluster beside Kubernetes; docs/cluster-file.md has all of it.
+addons:
+  # metrics-server: {}
+  # local-path-provisioner: {}
+  # dashboard: {kind: headlamp}
+"""
 _PACKAGES = """\
-# Where the parts come from: packages takes everything from package mirrors.
+# Where the parts come from: packages takes everything from package mirrors. Images that are not made of packages, as
+# those of calico and weave, are brought as archives: kprov bundle import ARCHIVE.
 bundle:
   source: packages
 """

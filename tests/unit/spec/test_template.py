@@ -32,6 +32,14 @@ def test_every_network_loads(plugin) -> None:
     assert spec_of(Wish("lab", 3, 1, "podman", plugin=plugin)).network.plugin == plugin
 
 
+@pytest.mark.parametrize("plugin", get_args(NetworkPlugin))
+def test_a_lab_of_containers_is_made_of_packages_whatever_its_network(plugin) -> None:
+    spec = spec_of(Wish("lab", 1, 1, "podman", plugin=plugin))
+    assert (spec.bundle.source, spec.kubernetes.version) == (("packages",), "1.20.2")
+    existing = spec_of(Wish("lab", 1, 1, "none", plugin=plugin))
+    assert (existing.bundle.source == ("packages",)) == (plugin == "bridge")
+
+
 def test_without_workers_the_control_planes_carry_the_workloads() -> None:
     spec = spec_of(Wish("lab", 3, 0, "podman"))
     assert spec.workers == spec.control_planes == ("m1", "m2", "m3")
