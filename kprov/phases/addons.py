@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kprov.addons.chosen import chosen
 from kprov.addons.documents import images_of, to_text
+from kprov.addons.together import check_together
 from kprov.bundle.files import path_of
 from kprov.bundle.references import normal
 from kprov.bundle.store import sha256_of
@@ -82,9 +83,11 @@ def rendered(addons: Sequence[Addon], files: Mapping[str, bytes]) -> tuple[Rende
     """Each add-on as text; ``files`` are contents by URL and by path.
 
     Raises:
-        InputError: a file is not the manifest that it should be.
+        InputError: a file is not the manifest that it should be, or two add-ons take objects from each other.
     """
-    return tuple(_rendered(addon, files) for addon in addons)
+    made = tuple(_rendered(addon, files) for addon in addons)
+    check_together({each.name: each.objects for each in made})
+    return made
 
 
 def recalled(loaded: Loaded, release: Release, store: Path) -> tuple[Rendered, ...]:

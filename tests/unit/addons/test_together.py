@@ -13,8 +13,7 @@ DEFAULT = "storageclass.kubernetes.io/is-default-class: 'true'"
 
 
 def sets(local_path: str, mine: str) -> dict:
-    rest = f"network: {{plugin: bridge}}\naddons: {{local-path-provisioner: {local_path}, extra: [{{name: disks, file: d}}]}}"
-    made = addons(rest)
+    made = addons(f"addons: {{local-path-provisioner: {local_path}, extra: [{{name: disks, file: d}}]}}")
     return {
         "local-path-provisioner": objects(made["local-path-provisioner"]),
         "disks": made["disks"].objects({"d": mine.encode()}),
