@@ -149,6 +149,7 @@ def test_a_file_that_may_not_be_read(refused: Refused, monkeypatch: pytest.Monke
         (("up", "--until", "nonsense"), "Name one of: bundle, lab, trust"),
         (("up", "--from", "verify", "--until", "lab"), "no phase is left to run"),
         (("up", "--strategy", "fast"), "See 'kprov up --help'"),
+        (("up", "--mirror", "ftp://mirror.example"), "neither a URL (https, http, file) nor a folder"),
         (("up", "surplus"), "See 'kprov up --help'"),
         (("upp",), "See 'kprov --help'"),
     ],
