@@ -115,6 +115,12 @@ def test_an_image_that_nobody_has_is_told_with_the_way_out(tmp_path: Path, event
     assert "kprov bundle import" in notice.remedy
 
 
+def test_what_is_to_be_known_of_an_add_on_is_told(tmp_path: Path, events: list[Event]) -> None:
+    gather(context(tmp_path, events, "network: {plugin: bridge}\n"))
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert (notice.level, "NetworkPolicy" in notice.text) == ("info", True)
+
+
 def test_an_imported_image_goes_to_every_node(tmp_path: Path, events: list[Event]) -> None:
     bring([write(tmp_path / "agent.tar", layout(IMAGE))], tmp_path / "store", "amd64", silent)
     done = gather(context(tmp_path, events, network()))
