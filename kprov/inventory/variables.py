@@ -76,6 +76,7 @@ def variables(
         "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
         # Debian's package containernetworking-plugins brings them there; upstream's archive goes to /opt/cni/bin.
         "container_runtime_cni_bin_dir": "/usr/lib/cni" if spec.network.plugin == "bridge" else "/opt/cni/bin",
+        "kubernetes_services": str(spec.network.services),
         "api_endpoint_port": spec.endpoint_port,
         "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
         "control_plane_cluster": spec.cluster,
@@ -121,6 +122,7 @@ def _of_node(
 ) -> Mapping[str, JSON]:
     plane = "control-plane" in node.roles
     values: dict[str, JSON] = {
+        "kubernetes_address": str(node.address),
         "kubernetes_artifacts": list(deliveries.control_plane if plane else deliveries.worker),
         "join_documents": [_json(kubeadm.join_configuration(release, name, node))],
     }

@@ -106,10 +106,11 @@ def pod_runs(pod: Mapping[str, Any]) -> bool:
 
 
 def began(item: Mapping[str, Any]) -> datetime:
-    """When a node was made, or a pod was made, given to its node or last started, whichever came last."""
+    """When a node or pod was made, given to its node, last started, or became ready or unready: what came last."""
     status = item["status"]
     started = (each["state"].get("running", {}).get("startedAt") for each in status.get("containerStatuses", ()))
-    times = (item["metadata"]["creationTimestamp"], status.get("startTime"), *started)
+    turned = (each.get("lastTransitionTime") for each in status.get("conditions", ()) if each["type"] == "Ready")
+    times = (item["metadata"]["creationTimestamp"], status.get("startTime"), *started, *turned)
     return max(datetime.fromisoformat(each) for each in times if each)
 
 

@@ -27,6 +27,7 @@ class FakeApi:
         self.errors = []
         self.fails_on = ""
         self.calls = []
+        self.applied = []
 
     def run_command(self, command, data=None):
         words = command[len(kprov_manifests.KUBECTL) :]
@@ -47,6 +48,7 @@ class FakeApi:
             for each in items:
                 self.objects.pop(kprov_manifests.ref(each), None)
             return 0, "", ""
+        self.applied.append(words)
         return self._answer([self._apply(each, dry="--dry-run=server" in words) for each in items])
 
     def _apply(self, document, *, dry):
@@ -210,6 +212,12 @@ def test_check_mode_tells_and_changes_nothing(api, have):
         "ConfigMap shop/old deleted",
     ]
     assert api.objects == before
+
+
+def test_an_api_service_is_applied_by_the_client(api, have):
+    said = have(metrics=[thing("v1beta1.metrics.k8s.io", "APIService", "apiregistration.k8s.io/v1", ""), CONFIG])
+    assert len(said["objects"]) == 2
+    assert [words for words in api.applied if "--server-side" not in words] == [kprov_manifests.APPLY_OLD]
 
 
 def test_check_mode_passes_where_there_is_no_cluster_yet(api, tmp_path):

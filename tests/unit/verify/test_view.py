@@ -19,8 +19,9 @@ def pod(made: str, started: str, *, ready: bool, static: bool = False) -> dict[s
     return {"metadata": {"creationTimestamp": made, "annotations": notes}, "status": {"containerStatuses": [state]}}
 
 
-def node(made: str, status: str) -> dict[str, Any]:
-    return {"metadata": {"creationTimestamp": made}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
+def node(made: str, status: str, turned: str = OLD) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": status, "lastTransitionTime": turned}
+    return {"metadata": {"creationTimestamp": made}, "status": {"conditions": [ready]}}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def node(made: str, status: str) -> dict[str, Any]:
         ([node(OLD, "True")], [pod(OLD, OLD, ready=True)], True),
         ([node(YOUNG, "False")], [], False),
         ([node(OLD, "Unknown")], [], True),
+        ([node(OLD, "False", turned=YOUNG)], [], False),
         ([], [pod(YOUNG, YOUNG, ready=False)], False),
         ([], [pod(OLD, YOUNG, ready=False)], False),
         ([], [pod(OLD, OLD, ready=False)], True),
