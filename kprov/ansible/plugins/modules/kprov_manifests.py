@@ -65,6 +65,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 ADMIN = "/etc/kubernetes/admin.conf"
 KUBECTL = ["/usr/local/bin/kubectl", "--kubeconfig", ADMIN]
+CLIENT_SIDE = ("APIService",)
+"""The aggregator of Kubernetes 1.20 panics on server-side apply: FieldManager must be installed to run apply."""
+APPLY_OLD = ["apply", "--output=json", "--filename=-"]
 APPLY = ["apply", "--server-side", "--force-conflicts", "--field-manager=kprov", "--output=json", "--filename=-"]
 SYSTEM = "kube-system"
 SET = "kprov.io/addon-set"
@@ -181,12 +184,18 @@ class Cluster:
 
     def apply(self, documents):
         """The objects as they are after having been applied; tried again while a kind or a webhook is not there yet."""
+        sides = ([], [])
+        for document in documents:
+            sides[document["kind"] in CLIENT_SIDE].append(document)
+        return {**self._apply(APPLY, sides[0]), **self._apply(APPLY_OLD, sides[1])}
+
+    def _apply(self, words, documents):
         if not documents:
             return {}
         dry = ["--dry-run=server"] if self._module.check_mode else []
         deadline = time.monotonic() + self._module.params["timeout_s"]
         while True:
-            code, out, err = self._kubectl([*APPLY, *dry], documents)
+            code, out, err = self._kubectl([*words, *dry], documents)
             if code == 0 or (dry and NOT_YET.search(err)):
                 return by_ref(out)
             if not (NOT_YET.search(err) or PASSING.search(err)) or time.monotonic() > deadline:
