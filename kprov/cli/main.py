@@ -86,7 +86,10 @@ def main() -> None:
             signal.signal(number, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the locale cannot write is no reason to fail
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # nothing is left to interrupt, only the interpreter that ends
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -63,9 +64,19 @@ def test_an_image_that_cannot_be_had_is_told_at_once(api, monkeypatch):
     monkeypatch.setattr(kprov_ready, "PERSISTS_S", 0)
     api.nodes = [[node("m1", "False"), node("w1", "False")]]
     api.pods = [pod("m1", "ImagePullBackOff"), pod("w1", "ErrImagePull"), pod("w1", "ImagePullBackOff")]
-    assert converge(kprov_ready)["msg"] == (
-        "nodes are not ready: the image example.com/net:1 cannot be had (ErrImagePull) on w1; "
-        "the image example.com/net:1 cannot be had (ImagePullBackOff) on m1, w1"
+    assert converge(kprov_ready)["msg"] == "nodes are not ready: the image example.com/net:1 cannot be had on m1, w1"
+
+
+def test_a_pull_that_fails_and_backs_off_in_turn_is_one_obstacle(api, monkeypatch):
+    monkeypatch.setattr(kprov_ready, "PERSISTS_S", 0.01)
+    monkeypatch.setattr(kprov_ready, "PAUSE_S", 0.006)
+    api.nodes = [[node("w1", "False")]]
+    turns = itertools.cycle([pod("w1", "ErrImagePull"), pod("w1", "ImagePullBackOff")])
+    monkeypatch.setattr(FakeApi, "pods", property(lambda _self: [next(turns)]), raising=False)
+    api.__dict__.pop("pods")
+    assert (
+        converge(kprov_ready, timeout_s=5)["msg"]
+        == "nodes are not ready: the image example.com/net:1 cannot be had on w1"
     )
 
 

@@ -57,7 +57,7 @@ def obstacles(pods, names):
     >>> status = {"containerStatuses": [{"image": "example.com/net:1", "state": {"waiting": waiting}}]}
     >>> pod = {"metadata": {"namespace": "n", "name": "p"}, "spec": {"nodeName": "w1", "hostNetwork": True}}
     >>> obstacles([{**pod, "status": status}], ["w1"])
-    {'the image example.com/net:1 cannot be had (ImagePullBackOff)': ['w1']}
+    {'the image example.com/net:1 cannot be had': ['w1']}
     """
     found = {}
     for pod in pods:
@@ -67,7 +67,7 @@ def obstacles(pods, names):
         for each in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
             reason = each.get("state", {}).get("waiting", {}).get("reason", "")
             if reason in PULLING:
-                text = "the image %s cannot be had (%s)" % (each["image"], reason)
+                text = "the image %s cannot be had" % each["image"]
             elif reason == "CrashLoopBackOff" and each.get("restartCount", 0) >= RESTARTS:
                 meta = pod["metadata"]
                 text = "%s of the pod %s/%s ends again and again" % (each["name"], meta["namespace"], meta["name"])
