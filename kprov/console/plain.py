@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BETWEEN_S = 1.0
 _LONG_TASK_S = 3.0
 _SILENCE_S = 15.0
+_ROUTINE = "Check the variables"
+"""The task at the beginning of every role, of which nobody wants a line: the callback kprov_events names it so."""
 
 
 class Plain(Sink):
@@ -64,8 +66,8 @@ class Plain(Sink):
                     self._write(f"{'':12}{line}")
             case TaskFinished() if self._verbose:
                 self._line(f"{event.host}: {event.status}: {_name(event)} ({duration(event.duration_s)})")
-            case TaskStarted() if before.task and before.task.done and not self._verbose:
-                self._offer(_ended(before.task))
+            case TaskStarted() if not self._verbose:
+                self._ended(before.task)
             case Progress():
                 self._offer(clean(spoken(event)))
             case _:
@@ -74,6 +76,11 @@ class Plain(Sink):
     def _finish(self, before: View, event: PhaseFinished) -> None:
         words = event.outcome if event.outcome == "skipped" else f"{event.outcome} in {duration(event.duration_s)}"
         self._line(f"{words}: {clean(event.summary)}" if event.summary else words, before.phase, event.phase)
+
+    def _ended(self, task: Task | None) -> None:
+        """Offer a line on the task before, unless no host was done with it or nobody wants to know."""
+        if task and task.done and task.name != _ROUTINE:
+            self._offer(_told(task))
 
     def _notice(self, event: Notice) -> None:
         if self._quiet and event.level == "info":
@@ -121,7 +128,7 @@ def _name(event: TaskFinished) -> str:
     return clean(f"{event.role} : {event.task}" if event.role else event.task)
 
 
-def _ended(task: Task) -> str:
+def _told(task: Task) -> str:
     numbers = [count(task.done, "host")]
     numbers += [f"{task.changed} changed"] if task.changed else []
     numbers += [f"{task.failed} failed"] if task.failed else []

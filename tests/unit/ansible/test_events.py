@@ -40,8 +40,8 @@ class Named(SimpleNamespace):
         return self.name
 
 
-def task(name, role=None):
-    return Named(name=name, _role=role and Named(name=role), _uuid=name)
+def task(name, role=None, action="kprov_swap"):
+    return Named(name=name, _role=role and Named(name=role), _uuid=name, action=action)
 
 
 @pytest.fixture
@@ -60,6 +60,15 @@ def test_a_task_is_told_without_the_name_of_its_role_in_it(lines):
     callback, written = lines
     callback.v2_playbook_on_task_start(task("node : Turn swap off", "node"), is_conditional=False)
     assert written() == [{"kind": "task", "play": "Prepare", "role": "node", "task": "Turn swap off"}]
+
+
+def test_the_check_of_a_roles_variables_has_a_short_name(lines):
+    callback, written = lines
+    name = "node : Validating arguments against arg spec 'main' - Prepare a Linux machine for Kubernetes"
+    check = task(name, "node", "ansible.builtin.validate_argument_spec")
+    callback.v2_playbook_on_task_start(check, is_conditional=False)
+    callback.v2_runner_on_ok(result(check))
+    assert [line["task"] for line in written()] == ["Check the variables"] * 2
 
 
 @pytest.mark.parametrize(

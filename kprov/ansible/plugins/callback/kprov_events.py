@@ -55,7 +55,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task, is_conditional):  # noqa: ARG002 - Ansible passes it by name
         """Say that a task begins."""
-        self._write(kind="task", play=self._play, role=self._role(task), task=task.get_name().rpartition(" : ")[2])
+        self._write(kind="task", play=self._play, role=self._role(task), task=self._name(task))
 
     v2_playbook_on_handler_task_start = v2_playbook_on_task_start
     v2_playbook_on_cleanup_task_start = v2_playbook_on_task_start
@@ -68,6 +68,12 @@ class CallbackModule(CallbackBase):
     def _role(task):
         return task._role.get_name() if task._role else ""
 
+    @staticmethod
+    def _name(task):
+        if task.action.rpartition(".")[2] == "validate_argument_spec":
+            return "Check the variables"  # what Ansible makes of a role's argument_specs.yml is a name of a whole line
+        return task.get_name().rpartition(" : ")[2]
+
     def _result(self, result, status, message=""):
         task, host = result._task, result._host.get_name()
         started = self._started.pop((host, task._uuid), time.monotonic())
@@ -75,7 +81,7 @@ class CallbackModule(CallbackBase):
             kind="result",
             play=self._play,
             role=self._role(task),
-            task=task.get_name().rpartition(" : ")[2],
+            task=self._name(task),
             host=host,
             status=status,
             duration_s=round(time.monotonic() - started, 3),
