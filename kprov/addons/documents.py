@@ -14,7 +14,7 @@ import yaml
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kprov.addons.model import Document
     from kprov.spec.flaw import Value
@@ -215,6 +215,19 @@ def full_name(image: str) -> str:
     if not slash:
         return f"docker.io/library/{image}"
     return image if "." in first or ":" in first or first == "localhost" else f"docker.io/{image}"
+
+
+def with_images(documents: Sequence[Document], names: Mapping[str, str]) -> tuple[Document, ...]:
+    """The objects with other images: ``names`` maps what containers run to what they are to run instead.
+
+    >>> pod: Document = {"kind": "Pod", "spec": {"containers": [{"name": "c", "image": "docker.io/library/a:1"}]}}
+    >>> images_of(with_images([pod], {"docker.io/library/a:1": "docker.io/library/b:2"}))
+    ('docker.io/library/b:2',)
+    """
+    copies = tuple(map(deepcopy, documents)) if names else tuple(documents)
+    for each in (each for document in copies for each in containers(document)):
+        each["image"] = names.get(str(each["image"]), each["image"])
+    return copies
 
 
 def images_of(documents: Sequence[Document]) -> tuple[str, ...]:

@@ -87,6 +87,12 @@ def bring(archives: Sequence[Path], store: Path, architecture: str, emit: Emit) 
         return tuple(Brought(archive, imported, _keep(opened, tar, imported)) for archive, tar, imported in found)
 
 
+def references(store: Path) -> frozenset[str]:
+    """Every image that archives in a store hold, in normal form; whether they are intact, ``holding`` tells."""
+    records = (_read(record) for record in (store / FOLDER).glob("*.json"))
+    return frozenset(image for imported in records if imported for image in imported.images)
+
+
 def holding(store: Store, wanted: Sequence[str]) -> Mapping[str, Imported]:
     """For each wanted image that an intact archive holds, the archive that was brought last."""
     found: dict[str, Imported] = {}

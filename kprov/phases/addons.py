@@ -8,17 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kprov.addons.catalog import catalog
 from kprov.addons.chosen import chosen
-from kprov.addons.documents import images_of, to_text
+from kprov.addons.documents import images_of, to_text, with_images
 from kprov.addons.together import check_together
 from kprov.bundle.files import path_of
+from kprov.bundle.imports import references
 from kprov.bundle.references import normal
 from kprov.bundle.store import sha256_of
 from kprov.errors import InputError
 from kprov.phases.supported import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from kprov.addons.model import Addon, Document, SecretFile, Upstream
     from kprov.release.catalog import Release
@@ -79,13 +81,16 @@ def own_files(loaded: Loaded, addons: Sequence[Addon]) -> Mapping[str, bytes]:
     return {path: _content(loaded, path) for addon in addons for path in addon.local}
 
 
-def rendered(addons: Sequence[Addon], files: Mapping[str, bytes]) -> tuple[Rendered, ...]:
+def rendered(addons: Sequence[Addon], files: Mapping[str, bytes], held: Collection[str] = ()) -> tuple[Rendered, ...]:
     """Each add-on as text; ``files`` are contents by URL and by path.
+
+    An image that the makers' manifest calls ``latest`` is called by its version. Where only the makers' name is among
+    ``held``, the images that a person brought, it keeps that name.
 
     Raises:
         InputError: a file is not the manifest that it should be, or two add-ons take objects from each other.
     """
-    made = tuple(_rendered(addon, files) for addon in addons)
+    made = tuple(_rendered(addon, files, held) for addon in addons)
     check_together({each.name: each.objects for each in made})
     return made
 
@@ -98,13 +103,17 @@ def recalled(loaded: Loaded, release: Release, store: Path) -> tuple[Rendered, .
         if not all(path.is_file() and sha256_of(path) == upstream.sha256 for upstream, path in needed.items()):
             return ()
         contents = {upstream.url: path.read_bytes() for upstream, path in needed.items()}
-        return rendered(addons, {**contents, **own_files(loaded, addons)})
+        return rendered(addons, {**contents, **own_files(loaded, addons)}, references(store))
     except InputError:
         return ()
 
 
-def _rendered(addon: Addon, files: Mapping[str, bytes]) -> Rendered:
-    documents = addon.objects(files)
+def _rendered(addon: Addon, files: Mapping[str, bytes], held: Collection[str]) -> Rendered:
+    entry = catalog().get(addon.name)
+    edition = entry.version(addon.version) if entry else None
+    names = {ours: theirs for theirs, ours in edition.images.items()} if edition else {}
+    kept = {ours: theirs for ours, theirs in names.items() if ours not in held and theirs in held}
+    documents = with_images(addon.objects(files), kept)
     try:
         images = tuple(dict.fromkeys(map(normal, images_of(documents))))
     except ValueError as error:

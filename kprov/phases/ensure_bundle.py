@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kprov.bundle import files, lockfile
 from kprov.bundle.ensure import elsewhere_for, ensure, sources_for
+from kprov.bundle.imports import references
 from kprov.bundle.model import Wanted
 from kprov.events import Notice
 from kprov.phases.addons import asked, own_files, rendered, upstreams
@@ -44,7 +45,8 @@ class EnsureBundle:
         elsewhere = elsewhere_for(spec.bundle.source, context.store, os.environ)
         paths = files.fetch(published, context.store, context.mirrors, context.emit, elsewhere=elsewhere)
         contents = {url: path.read_bytes() for url, path in paths.items()}
-        made = rendered(addons, {**contents, **own_files(context.loaded, addons)})
+        held = references(context.store)
+        made = rendered(addons, {**contents, **own_files(context.loaded, addons)}, held)
         bundle = ensure(
             sources_for(spec.bundle.source), _wanted(spec.kubernetes.version, made), context.store, context.emit
         )

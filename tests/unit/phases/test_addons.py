@@ -18,12 +18,13 @@ from kprov.bundle.packages.source import PackagesSource
 from kprov.errors import CheckFailed, InputError, SpecError, UnreachableError
 from kprov.events import Event, Notice, silent
 from kprov.phases import ensure_bundle
-from kprov.phases.addons import recalled
+from kprov.phases.addons import recalled, rendered
 from kprov.phases.base import Context
 from kprov.phases.ensure_bundle import EnsureBundle
 from kprov.phases.render_inventory import RenderInventory
 from kprov.release.catalog import resolve
 from kprov.spec.load import load
+from tests.unit.addons.made import TEXTS, addons
 from tests.unit.bundle.archives import layout, write
 from tests.unit.bundle.test_packages_source import FakeWorkshop
 
@@ -130,6 +131,17 @@ def test_an_imported_image_goes_to_every_node(tmp_path: Path, events: list[Event
         delivered = yaml.safe_load((done.paths.home / "host_vars" / f"{node}.yml").read_text(encoding="utf-8"))
         (images,) = [each for each in delivered["kubernetes_artifacts"] if IMAGE in each["images"]]
         assert images["kind"] == "images"
+
+
+@pytest.mark.parametrize(
+    ("held", "tag"), [([], "2.8.1"), (["latest"], "latest"), (["2.8.1", "latest"], "2.8.1"), (["1.0"], "2.8.1")]
+)
+def test_an_image_that_a_person_brought_under_its_makers_name_is_found(held: list[str], tag: str) -> None:
+    (weave,) = addons("network: {plugin: weave, version: 2.8.1}").values()
+    files = {weave.upstream[0].url: TEXTS["weave"].encode()}
+    brought = [f"docker.io/weaveworks/weave-{part}:{each}" for part in ("kube", "npc") for each in held]
+    (made,) = rendered([weave], files, brought)
+    assert set(made.images) == {f"docker.io/weaveworks/weave-{part}:{tag}" for part in ("kube", "npc")}
 
 
 def test_a_second_run_finds_everything_done(tmp_path: Path, events: list[Event]) -> None:
