@@ -150,13 +150,13 @@ def _facts(summary: Summary, width: int) -> Iterator[RenderableType]:
 
 
 def _missing(summary: Summary, signs: Glyphs, width: int) -> Iterator[RenderableType]:
-    """What was left out and why, then the notices that are more than information."""
+    """What was left out and why, then the notices that are more than information; nothing twice."""
     told = [sentences(f"{part.name} is left out: {part.why}", part.consequence) for part in summary.left_out]
     told += [sentences(n.text, n.remedy) for n in summary.notices if n.level != "info"]
     if not told:
         return
     yield Text()
-    for text in told:
+    for text in dict.fromkeys(told):
         first, *more = indented(Text(clean(text)), width, _INDENT * 2)
         yield Text.assemble(_INDENT, (signs.notice, "bold yellow"), " ", first.plain.lstrip())
         yield from more

@@ -110,3 +110,9 @@ def test_ascii(paper: Any) -> None:
 def test_little_to_say_is_said_briefly(paper: Any) -> None:
     bare = Summary("lab", (PLANE,), (), 1.0, 1, 0)
     assert len(shown(bare, paper)) == 7
+
+
+def test_what_the_run_warned_of_and_the_lock_says_too_is_told_once(paper: Any) -> None:
+    again = Notice("warning", "CoreDNS is left out: no module proxy answers", "Services have no names")
+    lines = shown(replace(SUMMARY, notices=(again,)), paper, 120)
+    assert len([line for line in lines if "CoreDNS" in line]) == 1
