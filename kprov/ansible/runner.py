@@ -137,6 +137,7 @@ def _environment(home: Path, strategy: Strategy) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(project.plugins() / "callback"),
         "ANSIBLE_LIBRARY": str(project.plugins() / "modules"),
         "ANSIBLE_FILTER_PLUGINS": str(project.plugins() / "filter"),
+        "ANSIBLE_LOOKUP_PLUGINS": str(project.plugins() / "lookup"),
         "ANSIBLE_NOCOLOR": "1",
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",
