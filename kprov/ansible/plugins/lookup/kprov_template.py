@@ -7,8 +7,8 @@ name: kprov_template
 short_description: A role's template as text
 description:
   - Renders a file of the role's folder C(templates) with the variables of the task.
-  - The builtin lookup first copies all variables of the host, groups and other hosts with them, for every template; with
-    some thirty nodes and their documents that copy takes longer than everything else a task does.
+  - The builtin lookup first copies all variables of the host, its groups and the other hosts, for every template. With
+    the documents of a few nodes among them, that copy takes longer than everything else that a task does.
 options:
   _terms: {description: Names of templates., required: true}
 author: ["the kprov authors"]
