@@ -59,6 +59,7 @@ class Entry(_Part):
 
     versions: tuple[Edition, ...] = Field(min_length=1)
     kernel: tuple[str, ...] = ()
+    kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()
     modes: dict[str, Mode] = Field(default_factory=dict)
 
@@ -121,6 +122,11 @@ class Catalogued:
         return self.entry.kernel
 
     @property
+    def kernel_optional(self) -> tuple[str, ...]:
+        """The kernel features that the catalog names as good to have."""
+        return self.entry.kernel_optional
+
+    @property
     def ports(self) -> tuple[OpenPort, ...]:
         """The ports that the catalog names."""
         return self.entry.ports
@@ -128,6 +134,11 @@ class Catalogued:
     @property
     def notes(self) -> tuple[str, ...]:
         """Nothing to tell."""
+        return ()
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """No door stands open."""
         return ()
 
     @property

@@ -73,7 +73,11 @@ class Addon(Protocol):
 
     @property
     def kernel(self) -> tuple[str, ...]:
-        """What it needs of the nodes' kernels: ``vxlan``, ``ipip``, ``ip_set``."""
+        """What it needs of the nodes' kernels: ``vxlan``, ``ipip``, ``ip_set``, ``dummy``."""
+
+    @property
+    def kernel_optional(self) -> tuple[str, ...]:
+        """What it uses of the nodes' kernels where it is there: ``openvswitch``."""
 
     @property
     def ports(self) -> tuple[OpenPort, ...]:
@@ -82,6 +86,10 @@ class Addon(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should be told when it is installed: whole sentences."""
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What nobody may overlook: a door that stands open; whole sentences."""
 
     @property
     def secrets(self) -> tuple[SecretFile, ...]:

@@ -24,8 +24,10 @@ class Own:
     manifests: tuple[Manifest, ...]
     version: str = ""
     kernel: tuple[str, ...] = ()
+    kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
 
     @property

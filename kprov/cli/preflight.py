@@ -34,22 +34,27 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
     from kprov.console.sink import open_sink  # noqa: PLC0415
     from kprov.events import PhaseFinished, PhaseStarted  # noqa: PLC0415
     from kprov.lab.providers import provider  # noqa: PLC0415
+    from kprov.phases.addons import asked  # noqa: PLC0415
+    from kprov.phases.supported import line_of  # noqa: PLC0415
     from kprov.preflight import expect, gather, judge  # noqa: PLC0415
     from kprov.preflight.checks import checks  # noqa: PLC0415
     from kprov.preflight.gather import PHASE  # noqa: PLC0415
+    from kprov.release.catalog import resolve  # noqa: PLC0415
     from kprov.report.model import Results  # noqa: PLC0415
     from kprov.report.results import junit_xml  # noqa: PLC0415
     from kprov.report.words import count  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
+    from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load(file, waived=WAIVABLE)
+    addons = asked(loaded, resolve(loaded.spec, file=str(file), line=line_of(loaded, "kubernetes.version")))
     lab, hosts = loaded.spec.lab, tuple(loaded.spec.nodes)
     shared_kernel = lab is not None and provider(lab.provider).facts()["shared_kernel"]
     started, clock = datetime.now(UTC), time.monotonic()
     with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:
         emit(PhaseStarted(PHASE, "Check the machines", 1, 1))
         facts = gather(hosts, loaded.paths.ssh_config, emit=emit)
-        findings = judge(facts, expect(loaded.spec, shared_kernel=shared_kernel))
+        findings = judge(facts, expect(loaded.spec, addons, shared_kernel=shared_kernel))
         told = f"{count(len(hosts), 'machine')}, {count(len(findings), 'finding')}"
         emit(PhaseFinished(PHASE, "failed" if exit_code(findings) else "done", time.monotonic() - clock, told))
     if junit:

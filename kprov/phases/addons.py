@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Rendered:
     """An add-on as this cluster needs it.
 
-    ``images`` are full references in containerd's normal form, ``notes`` what a person should be told, ``secrets`` what
-    is applied beside the objects.
+    ``images`` are full references in containerd's normal form, ``notes`` what a person should be told, ``alarms`` what
+    nobody may overlook, ``secrets`` what is applied beside the objects.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Rendered:
     objects: tuple[Document, ...] = ()
     images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
 
     @property
@@ -119,7 +120,7 @@ def _rendered(addon: Addon, files: Mapping[str, bytes], held: Collection[str]) -
     except ValueError as error:
         remedy = "Write every image by its name, with registry and tag."
         raise InputError(str(error), where=f"the manifests of {addon.name}", remedy=remedy) from error
-    return Rendered(addon.name, addon.version, documents, images, addon.notes, addon.secrets)
+    return Rendered(addon.name, addon.version, documents, images, addon.notes, addon.alarms, addon.secrets)
 
 
 def _content(loaded: Loaded, path: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed, UnreachableError
 from kprov.events import Notice
+from kprov.phases.addons import asked
 from kprov.phases.base import Context, Done
 from kprov.preflight.expectations import expect
 from kprov.preflight.gather import gather
@@ -31,7 +32,8 @@ class CheckMachines:
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
         facts = gather(tuple(context.spec.nodes), context.paths.ssh_config, emit=context.emit)
-        findings = judge(facts, expect(context.spec, shared_kernel=context.machines.shared_kernel))
+        addons = asked(context.loaded, context.release)
+        findings = judge(facts, expect(context.spec, addons, shared_kernel=context.machines.shared_kernel))
         for finding in findings:
             hosts = ", ".join(finding.hosts)
             context.emit(Notice(finding.level, f"{hosts}: {finding.what}: {finding.why}", finding.remedy))

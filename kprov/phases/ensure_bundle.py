@@ -51,8 +51,11 @@ class EnsureBundle:
             sources_for(spec.bundle.source), _wanted(spec.kubernetes.version, made), context.store, context.emit
         )
         bundle = bundle.having(files.artifacts(published, context.store))
-        for note in (note for addon in made for note in addon.notes):
-            context.emit(Notice("info", note))
+        for addon in made:
+            for note in addon.notes:
+                context.emit(Notice("info", note))
+            for alarm in addon.alarms:
+                context.emit(Notice("warning", alarm))
         for part in bundle.lock.left_out:
             context.emit(Notice("warning", f"{part.name} is left out: {part.why}", part.consequence))
         written = lockfile.write(bundle.lock, context.paths.lock)

@@ -44,6 +44,6 @@ def refuse_unsupported(loaded: Loaded) -> None:
 
 
 def line_of(loaded: Loaded, key: str) -> int:
-    """The line of a key in the cluster file, 0 where its value is a default."""
-    origin = loaded.origins[key]
-    return int(origin.rpartition(":")[2]) if ":" in origin else 0
+    """The line of a key in the cluster file, or of the first one below it; 0 where its value is a default."""
+    origins = (origin for at, origin in loaded.origins.items() if at == key or at.startswith(f"{key}."))
+    return next((int(origin.rpartition(":")[2]) for origin in origins if ":" in origin), 0)

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from kprov.addons.catalog import catalog
+from kprov.addons.model import OpenPort
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kprov.addons.model import Addon
     from kprov.spec.model import ClusterSpec, NetworkPlugin
 
-_CONTROL_PLANE_PORTS: Final = {6443: "kube-apiserver", 10257: "kube-controller-manager", 10259: "kube-scheduler"}
-_ETCD_PORTS: Final = {2379: "etcd", 2380: "etcd"}
-_KUBELET_PORTS: Final = {10250: "kubelet"}
+_KUBELET: Final = (OpenPort("tcp", 10250, "kubelet"),)
+_CONTROL_PLANE: Final = (
+    OpenPort("tcp", 6443, "kube-apiserver"),
+    OpenPort("tcp", 10257, "kube-controller-manager"),
+    OpenPort("tcp", 10259, "kube-scheduler"),
+)
+_ETCD: Final = (OpenPort("tcp", 2379, "etcd"), OpenPort("tcp", 2380, "etcd"))
 """Ports and who will listen there: kubernetes.io, Reference, Networking, Ports and Protocols."""
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What an add-on needs of the kernel of every machine that runs pods, by its name.
+
+    ``optional`` is what it uses where it is there. ``modes`` are a network's encapsulations, with what each of them
+    needs; another one may do without what is missing.
+    """
+
+    addon: str
+    kernel: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedHost:
-    """One machine as it is meant to be. ``ports`` maps each TCP port it needs to the process that will listen there."""
+    """One machine as it is meant to be: its ports and who needs each, and what is needed of its kernel."""
 
     name: str
     address: str
     control_plane: bool
     etcd: bool
-    ports: Mapping[int, str]
+    ports: Mapping[OpenPort, str]
+    needs: tuple[Needs, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +65,12 @@ class Expectations:
     hosts: Mapping[str, ExpectedHost]
 
 
-def expect(spec: ClusterSpec, *, shared_kernel: bool = False) -> Expectations:
+def expect(spec: ClusterSpec, addons: Sequence[Addon] = (), *, shared_kernel: bool = False) -> Expectations:
     """What a cluster file expects of its machines.
 
     Args:
         spec: the cluster file.
+        addons: the add-ons that it asks for.
         shared_kernel: the fact of this name that the lab's provider tells; machines that exist already have their own.
     """
     major, minor, _patch = spec.kubernetes.version.split(".")
@@ -55,20 +79,31 @@ def expect(spec: ClusterSpec, *, shared_kernel: bool = False) -> Expectations:
         minor=(int(major), int(minor)),
         plugin=spec.network.plugin,
         shared_kernel=shared_kernel,
-        hosts={name: _expected_host(spec, name) for name in spec.nodes},
+        hosts={name: _expected_host(spec, addons, name) for name in spec.nodes},
     )
 
 
-def _expected_host(spec: ClusterSpec, name: str) -> ExpectedHost:
+def _expected_host(spec: ClusterSpec, addons: Sequence[Addon], name: str) -> ExpectedHost:
     control_plane = name in spec.control_planes
     etcd = name in spec.etcd_members
-    ports: dict[int, str] = {}
-    if control_plane or name in spec.workers:
-        ports |= _KUBELET_PORTS
+    runs_pods = control_plane or name in spec.workers
+    ports: list[OpenPort] = []
+    if runs_pods:
+        ports += _KUBELET
         if spec.endpoint.mode == "node-local":
-            ports[spec.endpoint_port] = "haproxy"
+            ports.append(OpenPort("tcp", spec.endpoint_port, "haproxy"))
     if control_plane:
-        ports |= _CONTROL_PLANE_PORTS
+        ports += _CONTROL_PLANE
     if etcd:
-        ports |= _ETCD_PORTS
-    return ExpectedHost(name, str(spec.nodes[name].address), control_plane, etcd, dict(sorted(ports.items())))
+        ports += _ETCD
+    needed = {port: port.process for port in ports}
+    if runs_pods:
+        needed |= {port: addon.name for addon in addons for port in addon.ports}
+    needs = tuple(_needs(addon) for addon in addons if addon.kernel or addon.kernel_optional) if runs_pods else ()
+    return ExpectedHost(name, str(spec.nodes[name].address), control_plane, etcd, needed, needs)
+
+
+def _needs(addon: Addon) -> Needs:
+    entry = catalog().get(addon.name)
+    modes = {name: (*entry.kernel, *mode.kernel) for name, mode in entry.modes.items()} if entry else {}
+    return Needs(addon.name, addon.kernel, addon.kernel_optional, modes)

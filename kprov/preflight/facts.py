@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from kprov.preflight.questions import INSTALLERS
+from kprov.preflight.questions import FEATURE, INSTALLERS
 from kprov.ssh.batch import NOT_ASKED, Answer
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A TCP port on which something listens, on which address, and the name of the process where root could see it."""
+    """A port on which something listens, on which address, and the name of the process where root could see it.
+
+    Where the kernel itself listens, as for VXLAN, there is no process.
+    """
 
     address: str
     port: int
     process: str
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class HostFacts:
     """One machine as it is.
 
     ``arch`` is ``amd64`` or ``arm64``, else what the kernel says. ``python`` is None where there is none.
+    ``features`` are what the kernel has, or can load, of what network plugins need: ``vxlan``.
     ``owner`` is the kprov cluster that the machine belongs to, ``kubeadm_state`` how far kubeadm got there; both are
     empty where kprov never was.
     """
@@ -90,6 +95,7 @@ class HostFacts:
     kubeadm_state: str
     bridge_filter: bool
     overlay: bool
+    features: frozenset[str]
     cgroup: Literal[1, 2]
     selinux_enforcing: bool
 
@@ -136,6 +142,9 @@ def host_facts(host: str, answers: Mapping[str, Answer], clock: Clock) -> HostFa
         kubeadm_state=kubeadm.get("state", ""),
         bridge_filter=holds("bridge-filter"),
         overlay=holds("overlay"),
+        features=frozenset(
+            name.removeprefix(FEATURE) for name, answer in answers.items() if name.startswith(FEATURE) and answer.ok
+        ),
         cgroup=2 if text("cgroup") == "cgroup2fs" else 1,
         selinux_enforcing=text("selinux") == "1",
     )
@@ -185,19 +194,20 @@ def _df(text: str) -> list[tuple[str, int, int]]:
 
 
 def listeners(text: str) -> tuple[Listener, ...]:
-    """What listens, out of ``ss -H -ltnp``.
+    """What listens, out of ``ss -H -ltunp``.
 
-    >>> listeners('LISTEN 0 4096 *:6443 *:* users:(("kube-apiserver",pid=9,fd=7))')
-    (Listener(address='*', port=6443, process='kube-apiserver'),)
+    >>> listeners('tcp LISTEN 0 4096 *:6443 *:* users:(("kube-apiserver",pid=9,fd=7))')
+    (Listener(address='*', port=6443, process='kube-apiserver', protocol='tcp'),)
     """
     found = []
     for line in text.splitlines():
-        columns = line.split(None, 5)
-        if len(columns) < 4:
+        columns = line.split(None, 6)
+        if len(columns) < 5:
             continue
-        address, _, port = columns[3].rpartition(":")
-        process = re.search(r'\(\("([^"]+)"', columns[5] if len(columns) > 5 else "")
-        found.append(Listener(address.strip("[]"), _number(port), process[1] if process else ""))
+        address, _, port = columns[4].rpartition(":")
+        process = re.search(r'\(\("([^"]+)"', columns[6] if len(columns) > 6 else "")
+        protocol: Literal["tcp", "udp"] = "udp" if columns[0] == "udp" else "tcp"
+        found.append(Listener(address.strip("[]"), _number(port), process[1] if process else "", protocol))
     return tuple(found)
 
 

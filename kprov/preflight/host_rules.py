@@ -46,6 +46,8 @@ _FREE_ALONE: Final = {"/tmp": (64, 100), "/usr/local": (512, 100)}  # noqa: S108
 _CGROUP_V2_MINOR: Final = (1, 35)
 """From here on the kubelet refuses cgroup v1 (failCgroupV1 defaults to true): the release notes of 1.35."""
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_KERNEL: Final = "kernel"
+"""Stands for the kernel where it listens itself: the catalog of add-ons."""
 _SHORT_NAME = 15
 """The kernel keeps this many characters of a process's name (TASK_COMM_LEN - 1)."""
 
@@ -127,13 +129,17 @@ def disk_space(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> I
 def ports_free(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """The ports of the machine's roles are free, unless this very cluster's own processes hold them."""
     ours = seen.owner == cluster.cluster
-    for listener in sorted(set(seen.listeners), key=lambda each: each.port):
-        wanted = host.ports.get(listener.port)
-        if wanted is None or (ours and listener.process == wanted[:_SHORT_NAME]):
+    wanted = {(port.protocol, port.port): (port.process, needs) for port, needs in host.ports.items()}
+    for listener in sorted(set(seen.listeners), key=lambda each: (each.port, each.protocol)):
+        process, needs = wanted.get((listener.protocol, listener.port), ("", ""))
+        own = "" if process == _KERNEL else process[:_SHORT_NAME]
+        if not needs or (ours and listener.process == own):
             continue
-        why = f"{listener.process or 'a process'} listens on {listener.address}:{listener.port}, which {wanted} needs"
+        who = listener.process or ("the kernel" if process == _KERNEL else "a process")
+        udp = "udp " if listener.protocol == "udp" else ""
+        why = f"{who} listens on {udp}{listener.address}:{listener.port}, which {needs} needs"
         remedy = f"Stop {listener.process or 'it'}, or move it to another port."
-        yield Remark("error", f"port {listener.port} is taken", why, remedy)
+        yield Remark("error", f"{udp}port {listener.port} is taken", why, remedy)
 
 
 def hostname_valid(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -182,6 +188,23 @@ def kernel_features(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations
         yield Remark("error", "the kernel lacks features", why, remedy)
 
 
+def addon_features(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
+    """What network plugins and other add-ons need of the kernel; without it their pods crash, or packets are lost."""
+    for needs in host.needs:
+        missing = [name for name in needs.kernel if name not in seen.features]
+        if missing:
+            whose = ", which is that of the containers' host" if cluster.shared_kernel else ""
+            why = f"{', '.join(missing)}: neither built in nor a module of kernel {seen.kernel}{whose}"
+            others = [mode for mode, kernel in needs.modes.items() if not set(kernel) & set(missing)]
+            instead = f"set network.encapsulation: {' or '.join(others)}" if others else "choose another network.plugin"
+            remedy = f"Install the distribution's full kernel or its extra modules, or {instead}."
+            yield Remark("error", f"the kernel lacks what {needs.addon} needs", why, remedy)
+        slower = [name for name in needs.optional if name not in seen.features]
+        if slower:
+            what = f"the kernel lacks what {needs.addon} uses where it is there"
+            yield Remark("info", what, ", ".join(slower), f"Nothing to do: {needs.addon} works without, and slower.")
+
+
 def cgroup_version(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """Newer kubelets refuse to start on cgroup v1."""
     if seen.cgroup == 1 and cluster.minor >= _CGROUP_V2_MINOR:
@@ -199,5 +222,5 @@ def selinux(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Ite
 
 HOST_RULES: Final[tuple[HostRule, ...]] = (
     privileged, python, systemd, operating_system, architecture, memory, cores, swap_off, disk_space, ports_free,
-    hostname_valid, address_present, commands, leftovers, kernel_features, cgroup_version, selinux,
+    hostname_valid, address_present, commands, leftovers, kernel_features, addon_features, cgroup_version, selinux,
 )  # fmt: skip

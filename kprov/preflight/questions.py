@@ -18,6 +18,26 @@ INSTALLERS: Final = ("apt-get", "dnf", "yum", "zypper")
 DISK_FOLDERS: Final = ("/var/lib", "/usr/local", "/tmp")  # noqa: S108 - looked at, not written to
 """Where images, etcd and logs, the binaries, and everybody's scratch files go."""
 
+_FEATURES: Final = {
+    "dummy": ("DUMMY", "unshare -n ip link add kprov0 type dummy"),
+    "ip_set": ("IP_SET", "unshare -n ipset -n list"),
+    "ipip": ("NET_IPIP", "unshare -n ip link add kprov0 type ipip local 192.0.2.1 remote 192.0.2.2"),
+    "openvswitch": ("OPENVSWITCH", "test -d /sys/module/openvswitch"),
+    "vxlan": ("VXLAN", "unshare -n ip link add kprov0 type vxlan id 1 dstport 4789"),
+}
+"""What network plugins need of kernels: by the module's name its option in the kernel's configuration, and a try.
+
+The try is made in a network namespace of its own, which goes with the command. A container does not see its host's
+modules: there, trying is the only way to find out about one that is not loaded.
+"""
+FEATURE: Final = "feature-"
+"""What the names of those questions begin with."""
+
+_ASK_FEATURES: Final = {
+    f"{FEATURE}{name}": f"modprobe -n -q {name} || zcat /proc/config.gz | grep -q ^CONFIG_{option}=y || {attempt}"
+    for name, (option, attempt) in _FEATURES.items()
+}
+
 QUESTIONS: Final = {
     "clock-before": "date +%s.%N",
     "uid": "id -u",
@@ -31,7 +51,7 @@ QUESTIONS: Final = {
     "swap": "cat /proc/swaps",
     "space": f"df -Pk {' '.join(DISK_FOLDERS)}",
     "inodes": f"df -Pi {' '.join(DISK_FOLDERS)}",
-    "listeners": "ss -H -ltnp",
+    "listeners": "ss -H -ltunp",
     "hostname": "cat /proc/sys/kernel/hostname",
     "machine-id": "cat /etc/machine-id",
     "product-uuid": "cat /sys/class/dmi/id/product_uuid",
@@ -42,6 +62,7 @@ QUESTIONS: Final = {
     "kubeadm-marker": "cat /var/lib/kprov/kubeadm.json",
     "bridge-filter": "test -d /proc/sys/net/bridge || modprobe -n -q br_netfilter",
     "overlay": "grep -qw overlay /proc/filesystems || modprobe -n -q overlay",
+    **_ASK_FEATURES,
     "cgroup": "stat -fc %T /sys/fs/cgroup",
     "selinux": "cat /sys/fs/selinux/enforce",
     "clock-after": "date +%s.%N",

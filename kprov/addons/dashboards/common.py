@@ -24,6 +24,7 @@ ADMIN: Final = (SPACE, "admin")
 """The account that may do everything."""
 
 _READ: Final = ("get", "list", "watch")
+_SCHEMES: Final = ("http", "https")
 _ROLE: Final = "kprov:dashboard-viewer"
 _CORE: Final = (
     *("componentstatuses", "configmaps", "endpoints", "events", "limitranges", "namespaces", "nodes"),
@@ -50,19 +51,22 @@ class Dashboard(Catalogued):
     taints: tuple[str, ...]
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """A door that stands open."""
-        return self.warnings()
+    def may(self) -> str:
+        """What people can do through it where it is open."""
+        return "may see and change everything, secrets too"
 
-    def warnings(self) -> tuple[str, ...]:
+    @property
+    def alarms(self) -> tuple[str, ...]:
         """A door that stands open."""
         if not self.open:
             return ()
-        return (f"The dashboard stands open to everybody who reaches a node, at port {self.port}, without login.",)
+        return (f"The dashboard stands open: whoever reaches port {self.port} of a node {self.may}, without login.",)
 
     def accounts(self) -> tuple[Document, ...]:
         """The namespace, and the two accounts whose tokens let people in."""
         rules = [rule("", _CORE, _READ), *(rule(group, ["*"], _READ) for group in _GROUPS)]
+        if not self.open:  # where it is, it may act as the admin, and must not for whoever has the viewer's token
+            rules.append(rule("", ["services/proxy"], ["get"], [f"{scheme}:{NAME}:{scheme}" for scheme in _SCHEMES]))
         return (
             thing("v1", "Namespace", SPACE),
             thing("v1", "ServiceAccount", VIEWER[1], SPACE),

@@ -25,6 +25,11 @@ _KIND: Final = "kube-web-view"
 class KubeWebView(Dashboard):
     """kube-web-view, from the image that the bundle assembles."""
 
+    @property
+    def may(self) -> str:
+        """It only shows, and never secrets."""
+        return "sees everything but secrets"
+
     def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:  # noqa: ARG002 - see Addon
         """Accounts, program and service."""
         container: Document = {

@@ -33,8 +33,7 @@ class KubernetesDashboard(Dashboard):
     @property
     def notes(self) -> tuple[str, ...]:
         """What became of it."""
-        archived = "Kubernetes Dashboard was archived by its makers in January 2026; headlamp is its successor."
-        return (archived, *self.warnings())
+        return ("Kubernetes Dashboard was archived by its makers in January 2026; headlamp is its successor.",)
 
     def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:  # noqa: ARG002 - see Addon
         """Accounts, what it keeps, program and service."""

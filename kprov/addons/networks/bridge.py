@@ -20,8 +20,10 @@ class Bridge:
     upstream: tuple[Upstream, ...] = ()
     local: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()
+    kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()
     notes: tuple[str, ...] = ("The network bridge enforces no NetworkPolicy.",)
+    alarms: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
 
     def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:  # noqa: ARG002 - see Addon

@@ -55,8 +55,10 @@ class CoreDns:
     upstream: tuple[Upstream, ...] = ()
     local: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()
+    kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
 
     def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:  # noqa: ARG002 - see Addon

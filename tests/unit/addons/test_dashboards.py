@@ -29,15 +29,22 @@ def test_by_default_it_is_reached_inside_of_the_cluster_only(kind):
     addon = dashboard(kind)
     assert service(addon)["type"] == "ClusterIP"
     assert "nodePort" not in service(addon)["ports"][0]
-    assert not any("stands open" in note for note in addon.notes)
+    assert addon.alarms == ()
 
 
 @every_kind
 def test_open_for_a_lab_it_is_on_every_node_and_says_so(kind):
     addon = dashboard(kind, ", access: lab-open, port: 31999")
     assert (service(addon)["type"], service(addon)["ports"][0]["nodePort"]) == ("NodePort", 31999)
-    (note,) = [note for note in addon.notes if "stands open" in note]
-    assert "31999" in note
+    (alarm,) = addon.alarms
+    assert "stands open" in alarm
+    assert "31999" in alarm
+
+
+@every_kind
+def test_the_alarm_of_an_open_door_says_what_people_can_do_there(kind):
+    (alarm,) = dashboard(kind, ", access: lab-open").alarms
+    assert ("sees everything but secrets" if kind == "kube-web-view" else "change everything") in alarm
 
 
 @every_kind
@@ -75,6 +82,16 @@ def test_the_viewer_sees_no_secret_and_changes_nothing(kind):
     assert {verb for rule in viewer["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
 
 
+@pytest.mark.parametrize(("access", "led"), [("token", True), ("lab-open", False)])
+@every_kind
+def test_the_api_leads_the_viewer_to_the_dashboard_unless_that_could_act_for_the_admin(kind, access, led):
+    documents = dashboard(kind, f", access: {access}").objects({})
+    rules = find(documents, "ClusterRole", "kprov:dashboard-viewer")["rules"]
+    proxied = [rule for rule in rules if "services/proxy" in rule["resources"]]
+    assert [(rule["resources"], rule["verbs"]) for rule in proxied] == [(["services/proxy"], ["get"])] * led
+    assert all(name.split(":")[1] == "dashboard" for rule in proxied for name in rule["resourceNames"])
+
+
 @pytest.mark.parametrize(("access", "account"), [("token", "viewer"), ("lab-open", "viewer")])
 def test_kube_web_view_has_no_login_so_it_never_may_change_anything(access, account):
     assert pods(dashboard("kube-web-view", f", access: {access}"), "kube-web-view")["serviceAccountName"] == account
@@ -94,6 +111,7 @@ def test_kubernetes_dashboard_speaks_https_and_asks_for_a_token():
     assert not any("skip-login" in argument or "insecure" in argument for argument in arguments)
     assert service(addon)["ports"][0]["port"] == 443
     assert "archived" in addon.notes[0]
+    assert addon.alarms == ()
     bound = [each for each in addon.objects({}) if each["kind"] == "ClusterRoleBinding"]
     assert {each["subjects"][0]["name"] for each in bound} == {"viewer", "admin"}
 

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import pytest
 
+from kprov.addons.model import OpenPort
 from kprov.preflight.expectations import Expectations, ExpectedHost
 from kprov.preflight.facts import Clock, Disk, HostFacts, Listener
 
-WORKER_PORTS = {8443: "haproxy", 10250: "kubelet"}
-CONTROL_PLANE_PORTS = {
-    **WORKER_PORTS,
-    2379: "etcd",
-    2380: "etcd",
-    6443: "kube-apiserver",
-    10257: "kube-controller-manager",
-    10259: "kube-scheduler",
-}
+
+def listening(*ports: tuple[int, str]) -> dict[OpenPort, str]:
+    return {OpenPort("tcp", port, process): process for port, process in ports}
+
+
+WORKER_PORTS = listening((8443, "haproxy"), (10250, "kubelet"))
+CONTROL_PLANE_PORTS = WORKER_PORTS | listening(
+    (2379, "etcd"),
+    (2380, "etcd"),
+    (6443, "kube-apiserver"),
+    (10257, "kube-controller-manager"),
+    (10259, "kube-scheduler"),
+)
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def machine(name: str, address: str) -> HostFacts:
         kubeadm_state="",
         bridge_filter=True,
         overlay=True,
+        features=frozenset({"vxlan", "ipip", "ip_set", "dummy", "openvswitch"}),
         cgroup=2,
         selinux_enforcing=False,
     )

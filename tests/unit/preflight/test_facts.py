@@ -68,10 +68,12 @@ tmpfs           1048576      5  1048571    1% /tmp
 
 @@=0
 @@listeners
-LISTEN 0      4096       127.0.0.1:2379       0.0.0.0:*    users:(("etcd",pid=811,fd=7))
-LISTEN 0      4096               *:6443             *:*    users:(("kube-apiserver",pid=790,fd=7))
-LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=88,fd=4),("systemd",pid=1,fd=50))
-LISTEN 0      128   127.0.0.53%lo:53          0.0.0.0:*
+udp   UNCONN 0      0            0.0.0.0:8472       0.0.0.0:*
+udp   UNCONN 0      0      127.0.0.53%lo:53         0.0.0.0:*    users:(("systemd-resolve",pid=88,fd=12))
+tcp   LISTEN 0      4096       127.0.0.1:2379       0.0.0.0:*    users:(("etcd",pid=811,fd=7))
+tcp   LISTEN 0      4096               *:6443             *:*    users:(("kube-apiserver",pid=790,fd=7))
+tcp   LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=88,fd=4),("systemd",pid=1,fd=50))
+tcp   LISTEN 0      128   127.0.0.53%lo:53          0.0.0.0:*
 
 @@=0
 @@hostname
@@ -116,6 +118,14 @@ apt-get
 @@overlay
 
 @@=1
+@@feature-vxlan
+
+@@=0
+@@feature-dummy
+zcat: /proc/config.gz: No such file or directory
+Error: Unknown device type.
+
+@@=2
 @@cgroup
 tmpfs
 
@@ -147,6 +157,9 @@ def test_the_answers_of_a_debian_node_become_typed_facts() -> None:
     assert Listener("*", 6443, "kube-apiserver") in seen.listeners
     assert Listener("::", 22, "sshd") in seen.listeners
     assert Listener("127.0.0.53%lo", 53, "") in seen.listeners
+    assert Listener("127.0.0.53%lo", 53, "systemd-resolve", "udp") in seen.listeners
+    assert Listener("0.0.0.0", 8472, "", "udp") in seen.listeners, "the kernel's own, which is no process"
+    assert seen.features == {"vxlan"}
     assert seen.product_uuid == "", "an error message is no UUID"
     assert seen.addresses == ("127.0.0.1", "10.0.0.11")
     assert seen.installer == "apt-get"

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kprov.addons.model import OpenPort
 from kprov.preflight import judge, rule_names
+from kprov.preflight.expectations import Needs
 from kprov.preflight.facts import Clock, Disk, Listener, Unreachable
 
 if TYPE_CHECKING:
     from kprov.preflight.expectations import Expectations
     from kprov.preflight.facts import HostFacts
+
+
+# Ports and kernel features of networks, as their add-ons state them.
+FLANNEL = {OpenPort("udp", 8472, "kernel"): "flannel"}
+WEAVE = {OpenPort("tcp", 6783, "weaver"): "weave", OpenPort("udp", 6783, "weaver"): "weave"}
+MODES = {"vxlan": ("ip_set", "vxlan"), "ipip": ("ip_set", "ipip"), "bgp": ("ip_set",)}
+CALICO = Needs("calico", ("ip_set", "vxlan"), (), MODES)
 
 
 def test_machines_as_they_should_be_give_no_finding(m1: HostFacts, w1: HostFacts, cluster: Expectations) -> None:
@@ -85,6 +94,90 @@ def test_a_stranger_on_a_members_port_is_found(m1: HostFacts, w1: HostFacts, clu
     member = replace(m1, owner="book", kubeadm_state="member", listeners=(Listener("*", 6443, "nginx"),))
     (found,) = judge({"m1": member, "w1": w1}, cluster)
     assert found.rule == "ports-free"
+
+
+def on_m1(cluster: Expectations, **change: object) -> Expectations:
+    """The cluster with more asked of m1."""
+    return replace(cluster, hosts={**cluster.hosts, "m1": replace(cluster.hosts["m1"], **change)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ports", "listener", "told"),
+    [
+        (FLANNEL, Listener("0.0.0.0", 8472, "nginx", "udp"), "nginx listens on udp 0.0.0.0:8472, which flannel needs"),
+        (FLANNEL, Listener("0.0.0.0", 8472, "", "udp"), "the kernel listens on udp 0.0.0.0:8472, which flannel needs"),
+        (WEAVE, Listener("*", 6783, "nginx"), "nginx listens on *:6783, which weave needs"),
+    ],
+)
+def test_a_port_of_the_network_that_somebody_holds_is_named_with_the_network(
+    ports: dict[OpenPort, str], listener: Listener, told: str, m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    taken = {"m1": replace(m1, listeners=(listener,)), "w1": replace(w1, listeners=(listener,))}
+    (found,) = judge(taken, on_m1(cluster, ports=ports))
+    assert (found.rule, found.level, found.hosts) == ("ports-free", "error", ("m1",))
+    assert told in found.why
+
+
+@pytest.mark.parametrize(
+    ("ports", "listener"),
+    [
+        (FLANNEL, Listener("0.0.0.0", 8472, "nginx", "tcp")),
+        (WEAVE, Listener("*", 6784, "nginx", "udp")),
+    ],
+)
+def test_another_protocol_or_port_is_no_obstacle(
+    ports: dict[OpenPort, str], listener: Listener, m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    assert judge({"m1": replace(m1, listeners=(listener,)), "w1": w1}, on_m1(cluster, ports=ports)) == ()
+
+
+@pytest.mark.parametrize("owner", ["book", ""])
+def test_the_network_of_this_very_cluster_may_hold_its_ports(
+    owner: str, m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    own = (Listener("0.0.0.0", 8472, "", "udp"), Listener("*", 6783, "weaver"))
+    found = judge({"m1": replace(m1, owner=owner, listeners=own), "w1": w1}, on_m1(cluster, ports=FLANNEL | WEAVE))
+    assert [each.rule for each in found] == ([] if owner else ["ports-free", "ports-free"])
+
+
+@pytest.mark.parametrize(
+    ("needs", "features", "told", "cure"),
+    [
+        (CALICO, {"ip_set", "ipip"}, "vxlan: neither built in", "network.encapsulation: ipip or bgp."),
+        (CALICO, {"vxlan", "ipip"}, "ip_set: neither built in", "another network.plugin."),
+        (Needs("weave", ("ip_set", "dummy")), {"vxlan"}, "ip_set, dummy: neither", "another network.plugin."),
+    ],
+)
+def test_what_the_kernel_lacks_is_named_with_who_needs_it_and_the_cure(
+    needs: Needs,
+    features: set[str],
+    told: str,
+    cure: str,
+    m1: HostFacts,
+    w1: HostFacts,
+    cluster: Expectations,
+) -> None:
+    facts = {"m1": replace(m1, features=frozenset(features)), "w1": replace(w1, features=frozenset())}
+    (found,) = judge(facts, on_m1(cluster, needs=(needs,)))
+    assert (found.rule, found.level, found.hosts) == ("addon-features", "error", ("m1",))
+    assert needs.addon in found.what
+    assert told in found.why
+    assert found.remedy.endswith(cure)
+
+
+def test_in_containers_it_is_the_hosts_kernel(m1: HostFacts, w1: HostFacts, cluster: Expectations) -> None:
+    asked = replace(on_m1(cluster, needs=(CALICO,)), shared_kernel=True)
+    (found,) = judge({"m1": replace(m1, features=frozenset({"ip_set"})), "w1": w1}, asked)
+    assert "the containers' host" in found.why
+
+
+def test_what_an_add_on_does_without_is_told_and_stops_nothing(
+    m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    asked = on_m1(cluster, needs=(Needs("weave", ("ip_set",), ("openvswitch",)),))
+    assert judge({"m1": m1, "w1": w1}, asked) == ()
+    (found,) = judge({"m1": replace(m1, features=frozenset({"ip_set"})), "w1": w1}, asked)
+    assert (found.level, found.why) == ("info", "openvswitch")
 
 
 def test_cgroup_v1_matters_from_1_35_on(m1: HostFacts, w1: HostFacts, cluster: Expectations) -> None:
