@@ -47,7 +47,12 @@ COMMANDS = (
         "Use",
         (
             Entry("verify", "kprov.cli.verify:verify", "Prove that the cluster works, with a check for everything."),
+            Entry("addons", "kprov.cli.addons:addons", "List, enable and disable what runs beside Kubernetes."),
+            Entry(
+                "dashboard", "kprov.cli.dashboard:dashboard", "Open the way to the dashboard, with a short-lived token."
+            ),
             Entry("kubeconfig", "kprov.cli.kubeconfig:kubeconfig", "Fetch the kubeconfig and merge it into yours."),
+            Entry("shell-setup", "kprov.cli.shell_setup:shell_setup", "Make kubectl comfortable in your own shell."),
             Entry("report", "kprov.cli.report:report", "Write the last run as one HTML page."),
         ),
     ),

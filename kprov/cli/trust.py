@@ -39,9 +39,10 @@ def trust(file: Path, accept_new: bool, ask_password: bool, password_file: Path 
     from kprov.phases.establish_trust import write_ssh_config  # noqa: PLC0415
     from kprov.phases.machines import key_path, public_key, targets, way  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
+    from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
     from kprov.ssh.trust import trust as make_trust  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load(file, waived=WAIVABLE)
     password = _password(ask_password, password_file)
     with exclusive(loaded.paths):
         public_key(loaded)

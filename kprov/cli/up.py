@@ -23,6 +23,7 @@ from kprov.cli.options import Settings, common_options, file_option, mirror_opti
     help="How Ansible runs tasks: by Mitogen (kprov[fast]), its own way (linear), or by Mitogen where it is there.",
 )
 @mirror_option
+@click.option("--yes-really", is_flag=True, help="Take what is dangerous as it is: a lab-open dashboard without a lab.")
 @common_options
 @click.pass_obj
 def up(
@@ -33,6 +34,7 @@ def up(
     skip: tuple[str, ...],
     strategy: Strategy,
     mirror: tuple[str, ...],
+    yes_really: bool,
 ) -> None:
     """Make the cluster that the cluster file describes, and prove that it works.
 
@@ -46,9 +48,10 @@ def up(
     from kprov.phases.supported import refuse_unsupported  # noqa: PLC0415
     from kprov.phases.up import UP  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
+    from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
     phases = chosen(UP, first=first, last=last, skip=skip)
-    loaded = load(file)
+    loaded = load(file, waived=WAIVABLE if yes_really else ())
     refuse_unsupported(loaded)
     with session("up", loaded, phases, settings, strategy, mirror) as context:
         done = run_all(phases, context)

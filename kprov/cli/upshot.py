@@ -6,18 +6,27 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kprov.addons.dashboards.common import NAME as DASHBOARD
 from kprov.journal.folders import EVENTS
 from kprov.journal.read import read
+from kprov.kubectl.dashboard import node_urls
 from kprov.report.model import Fact, Summary
 from kprov.report.timeline import run_of
 
 if TYPE_CHECKING:
     from kprov.phases.base import Context
 
+_WAYS = {
+    "token": "opens the way to the dashboard, with a token that lets you look",
+    "lab-open": "the dashboard's addresses",
+}
+
 
 def summary_of(context: Context) -> Summary:
     """The summary of a run that ended well."""
     run = run_of(read(context.run / EVENTS))
+    # Nobody is let in before there is a cluster.
+    alarms = tuple(alarm for addon in context.addons for alarm in addon.alarms) if context.nodes else ()
     return Summary(
         cluster=context.spec.cluster,
         nodes=context.nodes,
@@ -28,17 +37,26 @@ def summary_of(context: Context) -> Summary:
         kubeconfig=context.paths.kubeconfig if context.paths.kubeconfig.exists() else None,
         facts=_facts(context),
         left_out=context.bundle.lock.left_out if context.bundle else (),
-        notices=tuple(notice for notice in run.notices if notice.level != "info"),
+        notices=tuple(notice for notice in run.notices if notice.level != "info" and notice.text not in alarms),
+        alarms=alarms,
+        notes=tuple(note for addon in context.addons for note in addon.notes),
         next_steps=_next_steps(context),
     )
 
 
 def _facts(context: Context) -> tuple[Fact, ...]:
-    spec = context.spec
+    spec, network = context.spec, context.spec.network
+    named = {addon.name: " ".join(filter(None, (addon.name, addon.version))) for addon in context.addons}
+    plugin = named.pop(network.plugin, network.plugin)
+    dashboard = named.pop(DASHBOARD, "").removeprefix(DASHBOARD)
     facts = [
         Fact("Endpoint", f"{spec.endpoint.mode}, https://{spec.endpoint_host}:{spec.endpoint_port}"),
-        Fact("Network", f"{spec.network.plugin}, pods {spec.network.pods}, services {spec.network.services}"),
+        Fact("Network", f"{plugin}, pods {network.pods}, services {network.services}"),
     ]
+    if named:
+        facts.append(Fact("Add-ons", ", ".join(named.values())))
+    if spec.addons.dashboard:
+        facts.append(Fact("Dashboard", f"{spec.addons.dashboard.kind}{dashboard}, {_reached(context)}"))
     if context.bundle:
         lock = context.bundle.lock
         facts.append(
@@ -47,6 +65,13 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     if context.results:
         facts.append(Fact("Proof", f"{context.results.counts.get('passed', 0)} checks passed"))
     return tuple(facts)
+
+
+def _reached(context: Context) -> str:
+    """How people get to the dashboard."""
+    urls = node_urls(context.spec)
+    others = " and at every other node" if len(urls) > 1 else ""
+    return f"{urls[0]}{others}" if urls else "by token: kprov dashboard"
 
 
 def _next_steps(context: Context) -> tuple[str, ...]:
@@ -58,6 +83,8 @@ def _next_steps(context: Context) -> tuple[str, ...]:
         steps.append(f"export KUBECONFIG={context.paths.kubeconfig}")
         steps.append(f"{'kubectl' if shutil.which('kubectl') else kubectl} get nodes -o wide")
     steps.append(f"kprov verify -f {file}  # the proof again")
+    if context.spec.addons.dashboard and context.nodes:
+        steps.append(f"kprov dashboard -f {file}  # {_WAYS[context.spec.addons.dashboard.access]}")
     if context.provider:
         first = context.spec.control_planes[0]
         steps.append(f"kprov lab ssh -f {file} {first}  # a shell on a control plane")

@@ -45,6 +45,7 @@ def render_summary(summary: Summary, console: Console) -> Group:
         *_phases(summary.phases, signs, width),
         *_facts(summary, width),
         *_missing(summary, signs, width),
+        *_alarms(summary.alarms, signs, width),
         *_next(summary.next_steps),
     )
 
@@ -150,16 +151,30 @@ def _facts(summary: Summary, width: int) -> Iterator[RenderableType]:
 
 
 def _missing(summary: Summary, signs: Glyphs, width: int) -> Iterator[RenderableType]:
-    """What was left out and why, then the notices that are more than information; nothing twice."""
+    """What was left out and why, then the notices that are more than information, nothing twice; then notes."""
     told = [sentences(f"{part.name} is left out: {part.why}", part.consequence) for part in summary.left_out]
     told += [sentences(n.text, n.remedy) for n in summary.notices if n.level != "info"]
-    if not told:
+    if not told and not summary.notes:
         return
     yield Text()
     for text in dict.fromkeys(told):
-        first, *more = indented(Text(clean(text)), width, _INDENT * 2)
-        yield Text.assemble(_INDENT, (signs.notice, "bold yellow"), " ", first.plain.lstrip())
-        yield from more
+        yield from _marked(Text(clean(text)), (signs.notice, "bold yellow"), width)
+    for text in summary.notes:
+        yield from _marked(Text(clean(text), "dim"), (signs.skipped, "dim"), width)
+
+
+def _alarms(alarms: Sequence[str], signs: Glyphs, width: int) -> Iterator[RenderableType]:
+    """What nobody may overlook: loud in colours, and in words where there are none."""
+    for text in alarms:
+        yield Text()
+        yield from _marked(Text(f"WARNING: {clean(text)}", "bold red"), (signs.notice, "bold red"), width)
+
+
+def _marked(text: Text, mark: tuple[str, str], width: int) -> Iterator[RenderableType]:
+    """A text behind its mark, wrapped to the width."""
+    first, *more = indented(text, width, _INDENT * 2)
+    yield Text.assemble(_INDENT, mark, " ", (first.plain.lstrip(), text.style))
+    yield from more
 
 
 def _next(steps: Sequence[str]) -> Iterator[RenderableType]:

@@ -121,7 +121,8 @@ class Summary:
     """What ``kprov up`` says at its end.
 
     ``facts`` are shown in the given order. ``next_steps`` are commands, each to be copied as it is; a comment may
-    follow after ``  # ``. ``hosts`` and ``changed_tasks`` are the totals of the run.
+    follow after ``  # ``. ``hosts`` and ``changed_tasks`` are the totals of the run. ``alarms`` are what nobody may
+    overlook, ``notes`` what is good to know of the parts that were chosen; both are whole sentences.
     """
 
     cluster: str
@@ -134,4 +135,6 @@ class Summary:
     facts: tuple[Fact, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notices: tuple[Notice, ...] = ()
+    alarms: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def read_text(path: Path) -> str:
         raise SpecError(
             [Problem(where, line, "", wrong, "Save it as UTF-8, or name the right file with -f.")]
         ) from None
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Put another text into a cluster file, in one step; its mode, and a link that leads to it, stay.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    target = path.resolve()
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".kprov-") as folder:
+            draft = Path(folder) / target.name
+            draft.write_bytes(text.encode())
+            shutil.copymode(target, draft)
+            draft.replace(target)
+    except OSError as error:
+        why, remedy = error.strerror or str(error), "Make it and its folder writable."
+        raise InputError("cannot write the cluster file", where=str(path), why=why, remedy=remedy) from None
 
 
 def save(path: Path, text: str, *, force: bool = False) -> None:

@@ -114,6 +114,20 @@ def test_a_cluster_file_that_cannot_be_used(what: str, refused: Refused) -> None
     assert [part for part in told if part not in said] == []
 
 
+OPEN = changed("lab: {provider: podman, subnet: 10.99.9.0/24}\n", "").replace("bridge", "cilium") + (
+    "addons: {dashboard: {kind: headlamp, access: lab-open}}\n"
+)
+
+
+def test_a_dashboard_that_lets_everybody_in_is_for_labs_unless_it_must_be(refused: Refused) -> None:
+    said = refused(OPEN)
+    assert "lab-open lets everybody who reaches a node" in said
+    assert "--yes-really" in said
+    told = refused(OPEN, "up", "--yes-really")
+    assert "cannot make `cilium`" in told
+    assert "lab-open" not in told
+
+
 def test_every_problem_of_a_file_is_told_at_once(refused: Refused) -> None:
     said = refused(changed("10.99.9.101", "10.99.9.300").replace("bridge", "bride") + "adons: {}\n")
     assert said.startswith("error: 3 problems in cluster.yaml")

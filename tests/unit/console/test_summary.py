@@ -30,6 +30,8 @@ SUMMARY = Summary(
     kubeconfig=Path("inventory/lab/artifacts/kubeconfig"),
     facts=(Fact("Network", "bridge, pods 10.244.0.0/16, services 10.96.0.0/16"),),
     left_out=(LeftOut("CoreDNS", "no module proxy answers", "Services have no names"),),
+    alarms=("The dashboard stands open: whoever reaches port 31000 of a node sees everything but secrets.",),
+    notes=("Weave Net has no maker any more.",),
     notices=(Notice("warning", "inotify limits were raised", "They fall back at boot."), Notice("info", "cache used")),
     next_steps=("export KUBECONFIG=inventory/lab/artifacts/kubeconfig", "kprov verify  # prove it again"),
 )
@@ -54,12 +56,22 @@ def test_everything_is_there_and_fits(width: int, paper: Any) -> None:
         "Kubeconfig inventory/lab/artifacts/kubeconfig",
         "! CoreDNS is left out: no module proxy answers. Services have no names",
         "! inotify limits were raised. They fall back at boot.",
+        "! WARNING: The dashboard stands open: whoever reaches port 31000 of a node sees everything but secrets.",
+        "- Weave Net has no maker any more.",
         "export KUBECONFIG=inventory/lab/artifacts/kubeconfig",
         "kprov verify # prove it again",
     ):
         assert words in text
     assert "cache used" not in text
     assert max(map(cell_len, lines)) < width
+
+
+def test_an_alarm_is_red_where_there_are_colours_and_stands_after_all_that_is_less(paper: Any) -> None:
+    lines = shown(SUMMARY, paper, 80, color=True)
+    (at,) = [number for number, line in enumerate(lines) if "WARNING" in line]
+    assert lines[at].startswith("  \x1b[1;31m!\x1b[0m \x1b[1;31mWARNING: The dashboard stands open")
+    assert lines[at + 1].startswith("\x1b[1;31m    "), "also where it goes on in a second line"
+    assert at > max(number for number, line in enumerate(lines) if "inotify" in line or "Weave" in line)
 
 
 def test_bars_are_as_long_as_the_phases(paper: Any) -> None:
