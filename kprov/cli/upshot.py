@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.addons.dashboards.common import NAME as DASHBOARD
+from kprov.inventory.variables import NETWORK_SET
 from kprov.journal.folders import EVENTS
 from kprov.journal.read import read
 from kprov.kubectl.dashboard import node_urls
@@ -48,6 +49,7 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     spec, network = context.spec, context.spec.network
     named = {addon.name: " ".join(filter(None, (addon.name, addon.version))) for addon in context.addons}
     plugin = named.pop(network.plugin, network.plugin)
+    named.pop(NETWORK_SET, "")
     dashboard = named.pop(DASHBOARD, "").removeprefix(DASHBOARD)
     facts = [
         Fact("Endpoint", f"{spec.endpoint.mode}, https://{spec.endpoint_host}:{spec.endpoint_port}"),

@@ -33,8 +33,10 @@ OPEN = Rendered("dashboard", "0.45.0", alarms=("The dashboard stands open.",))
 NODE = NodeRow("m1", "10.0.0.11", ("control-plane",), True, "v1.20.2")
 
 
-def summary(folder: Path, more: str = "", *addons: Rendered, nodes: tuple[NodeRow, ...] = (NODE,)) -> Summary:
-    (folder / "cluster.yaml").write_text(FILE + more)
+def summary(
+    folder: Path, more: str = "", *addons: Rendered, nodes: tuple[NodeRow, ...] = (NODE,), file: str = FILE
+) -> Summary:
+    (folder / "cluster.yaml").write_text(file + more)
     loaded = load(folder / "cluster.yaml")
     with Journal(folder / EVENTS) as journal:
         journal(RunStarted("up", "shop", ()))
@@ -70,6 +72,14 @@ def test_network_and_add_ons_with_their_versions_and_notes(tmp_path: Path) -> No
 
 def test_without_add_ons_nothing_is_said_of_them(tmp_path: Path) -> None:
     assert {"Add-ons", "Dashboard"}.isdisjoint(facts(summary(tmp_path, "", WEAVE)))
+
+
+def test_a_network_of_the_users_own_is_no_add_on(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").touch()
+    own = "network: {plugin: none, manifests: [{file: net.yaml}]}\n"
+    done = summary(tmp_path, own, Rendered("network", ""), file=FILE.replace("network: {plugin: weave}\n", ""))
+    assert facts(done)["Network"].startswith("none, pods ")
+    assert "Add-ons" not in facts(done)
 
 
 def test_a_dashboard_with_a_login_tells_what_to_type(tmp_path: Path) -> None:
