@@ -129,7 +129,7 @@ def _variables(loaded: Loaded, emit: Emit) -> Variables:
     from kprov.inventory.variables import Deliveries, Machines, variables  # noqa: PLC0415
     from kprov.phases import manifests  # noqa: PLC0415
     from kprov.phases.addons import recalled  # noqa: PLC0415
-    from kprov.phases.render_inventory import deliveries  # noqa: PLC0415
+    from kprov.phases.render_inventory import deliveries, with_own_files  # noqa: PLC0415
 
     spec, paths = loaded.spec, loaded.paths
     try:
@@ -149,4 +149,4 @@ def _variables(loaded: Loaded, emit: Emit) -> Variables:
         delivered = deliveries(bundle, addons, paths)
     # Containers share the host's kernel, virtual machines and other machines have their own.
     machines = Machines(shared_kernel=spec.lab is not None and spec.lab.provider != "vagrant")
-    return variables(spec, release, machines, delivered, paths.ssh_config)
+    return variables(spec, release, machines, with_own_files(delivered, loaded), paths.ssh_config)

@@ -53,6 +53,7 @@ COMMANDS = (
             ),
             Entry("kubeconfig", "kprov.cli.kubeconfig:kubeconfig", "Fetch the kubeconfig and merge it into yours."),
             Entry("shell-setup", "kprov.cli.shell_setup:shell_setup", "Make kubectl comfortable in your own shell."),
+            Entry("encryption", "kprov.cli.encryption:encryption", "See how objects are stored, and change the key."),
             Entry("report", "kprov.cli.report:report", "Write the last run as one HTML page."),
         ),
     ),

@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kprov.ansible.runner import AnsiblePlaybooks
@@ -80,7 +81,8 @@ def session(
         InputError: another kprov is at work on the cluster, a phase foresees that it cannot do its work, or a mirror is
             neither a URL nor a folder.
     """
-    release = resolve(loaded.spec, file=str(loaded.paths.file), line=line_of(loaded, "kubernetes.version"))
+    lines = partial(line_of, loaded)
+    release = resolve(loaded.spec, file=str(loaded.paths.file), line=lines("kubernetes.version"), line_of=lines)
     machines = provider(loaded.spec.lab.provider) if loaded.spec.lab else None
     instead = merged(loaded.spec.bundle.mirrors, os.environ, mirrors)
     foresee(phases, loaded, machines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from kprov.inventory.model import Variables
-from kprov.release import addons, kubeadm
+from kprov.release import addons, control_plane, kubeadm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +44,7 @@ class Deliveries:
 
     ``addons`` names the add-ons whose objects control planes fetch, in the order in which they are applied; ``secrets``
     are what belongs to them beside the objects, each with ``set``, ``namespace``, ``name``, ``key`` and its ``file``.
+    ``audit_policy`` is the content of the user's own policy, ``key_file`` the path of the user's own key.
     """
 
     control_plane: Sequence[Mapping[str, JSON]] = ()
@@ -51,6 +52,8 @@ class Deliveries:
     files: Mapping[str, str] = field(default_factory=dict)
     addons: Sequence[str] = ()
     secrets: Sequence[Mapping[str, JSON]] = ()
+    audit_policy: kubeadm.Document | None = None
+    key_file: str = ""
 
 
 def variables(
@@ -82,6 +85,12 @@ def variables(
         "control_plane_cluster": spec.cluster,
         "control_plane_endpoint": endpoint,
         "control_plane_nodes": nodes,
+        "control_plane_files": [
+            {"path": file.path, "content": file.content, "mode": "0600"}
+            for file in control_plane.settings(spec, deliveries.audit_policy).files
+        ],
+        "control_plane_encryption": _json(control_plane.encryption(spec)),
+        "control_plane_key_file": deliveries.key_file,
         "join_cluster": spec.cluster,
         "join_endpoint": endpoint,
         "network_plugin": spec.network.plugin,
@@ -130,7 +139,7 @@ def _of_node(
         values["control_plane_heal_watches"] = release.loses_watches
         values["control_plane_documents"] = [
             _json(kubeadm.init_configuration(release, name, node)),
-            _json(kubeadm.cluster_configuration(spec, release)),
+            _json(kubeadm.cluster_configuration(spec, release, deliveries.audit_policy)),
             _json(kubeadm.kubelet_configuration(spec, shared_kernel=machines.shared_kernel)),
             _json(kubeadm.kube_proxy_configuration(spec, shared_kernel=machines.shared_kernel)),
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from kprov.errors import InputError
 from kprov.inventory.groups import inventory
 from kprov.inventory.variables import Deliveries, variables
 from kprov.inventory.write import write
-from kprov.phases import manifests
+from kprov.phases import control_plane, manifests
 from kprov.phases.base import Context, Done
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kprov.bundle.model import Artifact, Bundle, Target
     from kprov.inventory.model import JSON
     from kprov.phases.addons import Rendered
+    from kprov.spec.load import Loaded
     from kprov.spec.paths import ClusterPaths
 
 
@@ -46,11 +47,25 @@ class RenderInventory:
             context.spec,
             context.release,
             context.machines,
-            deliveries(context.bundle, context.addons, paths) if context.bundle else Deliveries(),
+            _deliveries(context),
             paths.ssh_config,
         )
         written += write(paths.home, inventory(context.spec, "modern"), values, "ini")
         return Done(context, "done" if written else "unchanged", str(paths.inventory))
+
+
+def _deliveries(context: Context) -> Deliveries:
+    found = deliveries(context.bundle, context.addons, context.paths) if context.bundle else Deliveries()
+    return with_own_files(found, context.loaded)
+
+
+def with_own_files(found: Deliveries, loaded: Loaded) -> Deliveries:
+    """With what the user's own files on the control plane say.
+
+    Raises:
+        SpecError: one of them cannot be used.
+    """
+    return replace(found, audit_policy=control_plane.audit_policy(loaded), key_file=control_plane.key_file(loaded))
 
 
 def deliveries(bundle: Bundle, addons: Sequence[Rendered], paths: ClusterPaths) -> Deliveries:

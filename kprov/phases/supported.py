@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kprov.errors import Problem, SpecError
+from kprov.phases import control_plane
 
 if TYPE_CHECKING:
     from kprov.spec.load import Loaded
@@ -14,7 +15,7 @@ _ENDPOINTS: Final = ("node-local", "external", "single")
 
 
 def refuse_unsupported(loaded: Loaded) -> None:
-    """Refuse a valid cluster file that asks for more than this version makes.
+    """Refuse a valid cluster file that asks for more than this version makes, or names files that cannot be used.
 
     Raises:
         SpecError: everything at once, each with its line.
@@ -39,6 +40,11 @@ def refuse_unsupported(loaded: Loaded) -> None:
         for key, (value, can) in asked.items()
         if value not in can
     ]
+    for check in (control_plane.audit_policy, control_plane.key_file):
+        try:
+            check(loaded)
+        except SpecError as error:
+            problems += error.problems
     if problems:
         raise SpecError(problems)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 from kprov.errors import Problem, SpecError
+from kprov.release.control_plane import refusals
 from kprov.spec.model import ClusterSpec, SourceName  # noqa: TC001 - pydantic reads the annotation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Release(BaseModel):
@@ -51,11 +55,15 @@ def minor_of(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def resolve(spec: ClusterSpec, *, file: str, line: int = 0) -> Release:
-    """The rules for the version that a cluster file asks for.
+def _nowhere(_key: str) -> int:
+    return 0
+
+
+def resolve(spec: ClusterSpec, *, file: str, line: int = 0, line_of: Callable[[str], int] = _nowhere) -> Release:
+    """The rules for the version that a cluster file asks for; ``line`` is the version's, ``line_of`` that of any key.
 
     Raises:
-        SpecError: the version has no rules, or none of the bundle's sources can serve it.
+        SpecError: the version has no rules, none of the bundle's sources can serve it, or it lacks what is asked for.
     """
     version = spec.kubernetes.version
     known = releases()
@@ -68,4 +76,7 @@ def resolve(spec: ClusterSpec, *, file: str, line: int = 0) -> Release:
         wrong = f"Kubernetes {version} does not come from {' or '.join(spec.bundle.source)}"
         right = f"bundle.source: {release.sources[0]}; or another version: {newest}"
         raise SpecError([Problem(file, line, key, wrong, right)])
+    lacking = [Problem(file, line_of(name), name, wrong, right) for name, wrong, right in refusals(spec)]
+    if lacking:
+        raise SpecError(lacking)
     return release

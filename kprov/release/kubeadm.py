@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from kprov.release.control_plane import settings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -33,9 +35,12 @@ def extra_args(release: Release, args: Mapping[str, str]) -> object:
     return dict(sorted(args.items()))
 
 
-def cluster_configuration(spec: ClusterSpec, release: Release) -> Document:
-    """ClusterConfiguration: the same on every control plane."""
+def cluster_configuration(spec: ClusterSpec, release: Release, audit_policy: Document | None = None) -> Document:
+    """ClusterConfiguration: the same on every control plane; ``audit_policy`` is the user's own, where there is one."""
     api_server: Document = {"certSANs": list(_names(spec))}
+    told = settings(spec, audit_policy)
+    if told.args:
+        api_server |= {"extraArgs": extra_args(release, told.args), "extraVolumes": list(told.volumes)}
     if release.kubeadm_api != "v1beta4":
         api_server["timeoutForControlPlane"] = _HEALTH_TIMEOUT
     return {

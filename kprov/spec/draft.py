@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _NODE: dict[str, Value] = {"address": "192.0.2.1", "roles": ["worker"]}
 """Stands in for what is missing; flaws that come from it are not reported."""
+_WHOLE: Mapping[str | int, int] = {"addons": 2, "encryption": 1}
+"""How many steps of a location lead to a part that has required keys."""
 
 
 def draft(data: Mapping[str, Value], faulty: Iterable[Loc]) -> ClusterSpec | None:
@@ -42,9 +44,9 @@ def draft(data: Mapping[str, Value], faulty: Iterable[Loc]) -> ClusterSpec | Non
 
 
 def _remove(data: dict[str, Value], loc: Loc) -> None:
-    """Take a value away; of a list, the whole list, and of an add-on, the whole add-on."""
+    """Take a value away; of a list, the whole list, and of an add-on or of encryption, the whole of it."""
     part: Value = data
-    loc = loc[:2] if loc[:1] == ("addons",) else loc
+    loc = loc[: _WHOLE.get(loc[0], len(loc))]
     for step, after in zip(loc, (*loc[1:], None), strict=True):
         if not isinstance(part, dict) or step not in part:
             return

@@ -21,7 +21,7 @@ from kprov.spec.expand import Nodes, expand_nodes
 from kprov.spec.files import read_text
 from kprov.spec.flaw import Faulty, Flaw, Loc, dotted, leaves
 from kprov.spec.messages import explain, suggested
-from kprov.spec.model import ClusterSpec
+from kprov.spec.model import Audit, ClusterSpec, Encryption, PodSecurity
 from kprov.spec.paths import ClusterPaths
 from kprov.spec.tree import parse
 
@@ -39,7 +39,7 @@ class Loaded:
     """A valid cluster file.
 
     ``origins`` has for every value, by its dotted key (``nodes.w1.address``), the ``file:line`` that it comes from, or
-    ``default``. Lists are one value. ``paths`` are absolute.
+    ``default``; so for the sections on the control plane as such. Lists are one value. ``paths`` are absolute.
     """
 
     spec: ClusterSpec
@@ -139,4 +139,10 @@ def _origins(spec: ClusterSpec, tree: Tree, nodes: Nodes) -> dict[str, str]:
         # Below addons a key without a value asks for the add-on; elsewhere it is the default.
         given = tree.has(written) or (loc[0] == "addons" and written in tree.lines)
         origins[dotted(loc)] = f"{file}:{tree.lines[written]}" if given else "default"
-    return origins
+    # A section that may be absent is a wish in itself, even where each of its values is a default.
+    asked = [
+        name
+        for name, section in spec
+        if (name,) in tree.lines and isinstance(section, Encryption | Audit | PodSecurity)
+    ]
+    return origins | {name: f"{file}:{tree.lines[name,]}" for name in asked}

@@ -14,6 +14,7 @@ from pydantic import Field
 from kprov.spec.addon_types import AddonVersion, Mirror, MirroredHost
 from kprov.spec.addons import Addons, Manifest
 from kprov.spec.base import Model
+from kprov.spec.control_plane import Audit, Encryption, PodSecurity
 from kprov.spec.types import (
     Address,
     Bastion,
@@ -36,9 +37,11 @@ from kprov.spec.types import (
 
 __all__ = [
     "Addons",
+    "Audit",
     "Bundle",
     "ClusterSpec",
     "Encapsulation",
+    "Encryption",
     "Endpoint",
     "EndpointMode",
     "Etcd",
@@ -49,6 +52,7 @@ __all__ = [
     "Network",
     "NetworkPlugin",
     "Node",
+    "PodSecurity",
     "Role",
     "Runtime",
     "SourceName",
@@ -181,6 +185,13 @@ class ClusterSpec(Model):
     network: Network = Field(default_factory=Network, description="The cluster's networks.")
     etcd: Etcd = Field(default_factory=Etcd, description="Where etcd runs.")
     runtime: Runtime = Field(default_factory=Runtime, description="What runs containers.")
+    encryption: Encryption | None = Field(
+        default=None, description="How objects are encrypted before they are stored; absent: they are not."
+    )
+    audit: Audit | None = Field(default=None, description="What API servers write down; absent: nothing.")
+    pod_security: PodSecurity | None = Field(
+        default=None, description="What pods may do where nothing else is said; absent: everything."
+    )
     addons: Addons = Field(default_factory=Addons, description="What runs in the cluster beside Kubernetes.")
     bundle: Bundle = Field(default_factory=Bundle, description="Where the parts come from.")
     lab: Lab | None = Field(default=None, description="Machines that kprov makes; absent: they exist already.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kprov.spec.rules.addons import extras, lab_open, pools
 from kprov.spec.rules.bundle import bundle_directory
+from kprov.spec.rules.control_plane import encryption
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
 from kprov.spec.rules.machines import addresses, lab, lab_login, names
 from kprov.spec.rules.members import control_planes, etcd
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     endpoint_address,
     endpoint_port,
     bundle_directory,
+    encryption,
     pools,
     extras,
 )

@@ -35,6 +35,17 @@ def read_secrets(secrets):
     return [{**{name: each[name] for name in names}, "value": _line(each["file"])} for each in secrets]
 
 
+def read_key(path):
+    """The one line of a file; empty without a path."""
+    return _line(path) if path else ""
+
+
+def had(nodes, hostvars):
+    """What the control planes have to encrypt with, by their names, as the role control_plane registered it."""
+    names = [node["name"] for node in nodes if node["control_plane"]]
+    return {name: {key: hostvars[name]["control_plane_keys"][key] for key in ("member", "resources")} for name in names}
+
+
 def _line(path):
     with open(path, encoding="utf-8") as handle:
         return handle.read().rstrip("\r\n")
@@ -50,4 +61,6 @@ class FilterModule:
             "kprov_joiners": joiners,
             "kprov_before": before,
             "kprov_read_secrets": read_secrets,
+            "kprov_read_key": read_key,
+            "kprov_had": had,
         }

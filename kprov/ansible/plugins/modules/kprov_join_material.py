@@ -39,7 +39,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-material: {description: "Token, certificate key and CA (base64).", returned: with O(state=read), type: dict}
+material: {description: "Token, certificate key, CA, encryption keys.", returned: with O(state=read), type: dict}
 removed: {description: What was removed from the cluster., returned: always, type: list}
 """
 
@@ -55,6 +55,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 ADMIN = "/etc/kubernetes/admin.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+ENCRYPTION = "/etc/kubernetes/kprov/api-server/encryption.json"
 CTR = ["ctr", "--namespace", "k8s.io"]
 RUNTIME = "/run/kprov"
 MATERIAL = RUNTIME + "/join.json"
@@ -237,7 +238,11 @@ def prepare(cluster, joiners, documents):
     key = upload_certificates(cluster, documents) if shared else ""
     with open(CA, "rb") as handle:
         ca = base64.b64encode(handle.read()).decode()
-    write_private(MATERIAL, json.dumps({"token": token, "certificate_key": key, "ca": ca}))
+    material = {"token": token, "certificate_key": key, "ca": ca}
+    if shared and os.path.exists(ENCRYPTION):
+        with open(ENCRYPTION, encoding="utf-8") as handle:
+            material["encryption"] = handle.read()
+    write_private(MATERIAL, json.dumps(material))
     return removed
 
 

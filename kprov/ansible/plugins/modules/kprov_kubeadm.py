@@ -12,6 +12,7 @@ description:
     did not begin itself is never touched.
   - Where kubeadm gave up because the API or etcd did not answer for a moment, that is undone and tried again.
   - The configuration with the join secrets lies in a tmpfs, readable by root alone, and is removed afterwards.
+  - A control plane that joins gets the keys with which the others encrypt what is stored before its API server starts.
 options:
   operation: {description: What to run., type: str, choices: [init, join], required: true}
   cluster: {description: Name of the cluster., type: str, required: true}
@@ -50,6 +51,7 @@ repaired: {description: Whether an interrupted or failed run was undone first., 
 import contextlib
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import re
@@ -68,6 +70,7 @@ MARKER = "/var/lib/kprov/kubeadm.json"
 RUNTIME = "/run/kprov"
 LOGS = "/var/log/kprov"
 DISCOVERY = RUNTIME + "/discovery.conf"
+ENCRYPTION = "/etc/kubernetes/kprov/api-server/encryption.json"
 TRACES = ("/etc/kubernetes/*.conf", "/etc/kubernetes/manifests/*.yaml", "/var/lib/etcd/member")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C"}
 DEADLINE_S = 540
@@ -153,6 +156,36 @@ def discovery(material, endpoint):
         "contexts": [{"name": "join", "context": {"cluster": "join", "user": "join"}}],
         "current-context": "join",
     }
+
+
+def is_control_plane(documents):
+    """Whether these documents make a control plane."""
+    return any(each["kind"] == "InitConfiguration" or "controlPlane" in each for each in documents)
+
+
+def have_encryption(documents, material):
+    """Have the keys of the cluster that a control plane joins, and none of another one."""
+    text = material.get("encryption", "")
+    if text:
+        os.makedirs(os.path.dirname(ENCRYPTION), mode=0o700, exist_ok=True)
+        write_private(ENCRYPTION, text)
+    elif is_control_plane(documents) and os.path.exists(ENCRYPTION):
+        os.unlink(ENCRYPTION)
+
+
+def patches(documents):
+    """By component, what is to differ from the manifest that kubeadm makes.
+
+    The annotation, of which kprov_static_pods knows too, ties an API server to the keys that it was started with.
+    """
+    made = {}
+    if any(document.get("apiVersion") == "kubeadm.k8s.io/v1beta2" for document in documents):
+        made["etcd"] = ETCD_PATCH
+    if is_control_plane(documents) and os.path.exists(ENCRYPTION):
+        with open(ENCRYPTION, "rb") as handle:
+            loaded = hashlib.sha256(handle.read()).hexdigest()
+        made["kube-apiserver"] = {"metadata": {"annotations": {"kprov.io/encryption": loaded}}}
+    return made
 
 
 def write_private(path, text):
@@ -300,8 +333,10 @@ def arguments(operation, documents):
     if not has_crictl():
         # Its checks insist on crictl, which only they use; kprov's own preflight has looked at the node.
         words.append("--skip-phases=preflight")
-    if any(document.get("apiVersion") == "kubeadm.k8s.io/v1beta2" for document in documents):
-        words.append("--experimental-patches=" + PATCHES)
+    if patches(documents):
+        # The patches of the v1beta2 days were called experimental.
+        old = any(document.get("apiVersion") == "kubeadm.k8s.io/v1beta2" for document in documents)
+        words.append("--%spatches=%s" % ("experimental-" if old else "", PATCHES))
     return words
 
 
@@ -314,8 +349,10 @@ def kubeadm(params, log):
         write_private(config, "\n---\n".join(parts))
         if operation == "join":
             write_private(DISCOVERY, json.dumps(discovery(material, params["endpoint"])))
+            have_encryption(params["documents"], material)
         os.makedirs(PATCHES, mode=0o700, exist_ok=True)
-        write_private(PATCHES + "/etcd.json", json.dumps(ETCD_PATCH))
+        for name, patch in patches(params["documents"]).items():
+            write_private("%s/%s.json" % (PATCHES, name), json.dumps(patch))
         return run(["kubeadm", operation, "--config", config, *arguments(operation, params["documents"])], log)
     finally:
         for path in (config, DISCOVERY):
