@@ -19,7 +19,7 @@ options:
     description: The EncryptionConfiguration as JSON; empty leaves the file as it is.
     type: str
     default: ""
-  upload: {description: Also store the configuration in the cluster., type: bool, default: false}
+  upload: {description: Only store the configuration in the cluster., type: bool, default: false}
   timeout_s: {description: How long one component may take to come up., type: int, default: 180}
 author: ["the kprov authors"]
 """
@@ -427,18 +427,21 @@ def remove_unread(text):
             os.unlink(path)
 
 
-def converge(plane, upload, check):
-    """Bring certificate, configuration and static pods to their state; return what changed."""
-    changed = []
-    if upload and not plane.uploaded():
-        changed.append("configuration")
-        if not check:
-            plane.upload()
+def have_uploaded(plane, check):
+    """Have the configuration in the cluster; return what changed."""
+    if plane.uploaded():
+        return []
+    if not check:
+        plane.upload()
+    return ["configuration"]
+
+
+def converge(plane, check):
+    """Bring certificate and static pods to their state; return what changed."""
     if read(SETTLED) == plane.stamp:
-        return changed
+        return []
     stale, texts = plane.stale_certificate(), plane.wanted()
-    differing = [name for name in HEALTH if texts[name] != current(name)]
-    changed += ["certificate"] * stale + differing
+    changed = ["certificate"] * stale + [name for name in HEALTH if texts[name] != current(name)]
     if check:
         return changed
     if stale:
@@ -470,8 +473,10 @@ def main():
             plane = ControlPlane(params["documents"], params["timeout_s"])
             if params["encryption"]:
                 changed = have_encryption(plane, params["encryption"], joined, check)
+            elif params["upload"]:
+                changed = have_uploaded(plane, check) if joined else []
             else:
-                changed = converge(plane, params["upload"], check) if joined else []
+                changed = converge(plane, check) if joined else []
     except (StaticPodError, subprocess.TimeoutExpired, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(changed), components=changed)
