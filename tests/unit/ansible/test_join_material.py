@@ -345,3 +345,10 @@ def test_a_token_whose_first_creation_got_no_answer_is_there(no_pause):
     module = FakeModule((1, "", "unexpected EOF"), (1, "", 'Error from server (AlreadyExists): "bootstrap-token-x"'))
     kprov_join_material.Cluster(module).create({"kind": "Secret"})
     assert all(data == '{"kind": "Secret"}' for _, data in module.commands)
+
+
+def test_a_control_plane_that_joins_is_given_the_keys_that_the_others_have(control_plane, tmp_path, monkeypatch):
+    (tmp_path / "encryption.json").write_text("the keys")
+    monkeypatch.setattr(kprov_join_material, "ENCRYPTION", str(tmp_path / "encryption.json"))
+    assert prepare(M2, W1)[0]["encryption"] == "the keys"
+    assert "encryption" not in prepare(W1)[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -309,3 +310,39 @@ def test_check_mode_runs_nothing(node):
     assert not node.run("init", INIT, check=True)["changed"]
     assert node.commands == []
     assert not (node.root / "run").exists()
+
+
+KEYED = {**MATERIAL, "encryption": '{"secret": "a2V5"}'}
+
+
+@pytest.fixture
+def keys(node, monkeypatch):
+    """Where the keys of an API server are, on this node."""
+    path = node.root / "api-server/encryption.json"
+    monkeypatch.setattr(kprov_kubeadm, "ENCRYPTION", str(path))
+    return path
+
+
+def test_a_joining_control_plane_has_the_keys_before_its_api_server_starts(node, keys):
+    node.kubeadm(f"{SUCCEED}\ncp {keys} {{root}}/run/patches/kube-apiserver.json {{root}}/seen/")
+    assert node.run("join", JOIN_PLANE, material=KEYED)["changed"]
+    assert node.seen("encryption.json") == KEYED["encryption"]
+    assert keys.stat().st_mode & 0o777 == 0o600
+    patch = json.loads(node.seen("kube-apiserver.json"))
+    loaded = hashlib.sha256(KEYED["encryption"].encode()).hexdigest()
+    assert patch == {"metadata": {"annotations": {"kprov.io/encryption": loaded}}}
+    assert node.commands[-1].endswith(" --patches=run/patches")
+    assert "a2V5" not in (node.root / "log/kubeadm-join.log").read_text()
+
+
+def test_keys_of_an_earlier_life_are_not_kept(node, keys):
+    keys.parent.mkdir()
+    keys.write_text("old")
+    node.run("join", JOIN_PLANE, material=MATERIAL)
+    assert not keys.exists()
+
+
+def test_a_worker_is_told_nothing_of_keys(node, keys):
+    node.run("join", JOIN_WORKER, material=MATERIAL)
+    assert not keys.parent.exists()
+    assert "patches" not in node.commands[-1]

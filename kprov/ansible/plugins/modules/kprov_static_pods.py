@@ -53,7 +53,7 @@ import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
 
-ADMIN = "/etc/kubernetes/admin.conf"
+KUBECTL = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-n", "kube-system"]
 MANIFESTS = "/etc/kubernetes/manifests"
 PKI = "/etc/kubernetes/pki"
 ENCRYPTION = "/etc/kubernetes/kprov/api-server/encryption.json"
@@ -380,7 +380,7 @@ class ControlPlane:
 
 def kubectl(*words):
     """What kubectl says as the cluster's admin, asked again for a while: an API server may just be starting."""
-    command = ["/usr/local/bin/kubectl", "--kubeconfig", ADMIN, "-n", "kube-system", *words]
+    command = [*KUBECTL, *words]
     for attempt in range(60):
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode == 0:

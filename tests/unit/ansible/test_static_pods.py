@@ -1,0 +1,307 @@
+"""Static pods on a node whose kubeadm is a script and whose kubelet starts, at once, whatever manifest it finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+
+from kprov.ansible.plugins.modules import kprov_static_pods as pods
+from tests.unit.ansible.harness import converge
+
+API = "kubeadm.k8s.io/v1beta2"
+SANS = ["api.lab.internal", "m1"]
+ENCRYPTS = {"encryption-provider-config": "/etc/kubernetes/kprov/api-server/encryption.json"}
+
+
+def documents(arguments=None, sans=SANS, api=API):
+    server = {"certSANs": list(sans), "extraArgs": arguments or {}}
+    return [
+        {
+            "apiVersion": api,
+            "kind": "InitConfiguration",
+            "nodeRegistration": {"name": "m1"},
+            "localAPIEndpoint": {"advertiseAddress": "10.0.0.11"},
+        },
+        {
+            "apiVersion": api,
+            "kind": "ClusterConfiguration",
+            "controlPlaneEndpoint": "api.lab.internal:8443",
+            "networking": {"serviceSubnet": "10.96.0.0/16", "dnsDomain": "cluster.local"},
+            "apiServer": server,
+        },
+    ]
+
+
+NAMES = {
+    *("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
+    *("m1", "10.0.0.11", "10.96.0.1", "api.lab.internal"),
+}
+
+
+KUBEADM = """
+if [ "$3" = certs ]; then
+  for name in crt key; do echo renewed >ROOT/pki/apiserver.$name; done
+  exit 0
+fi
+cp ROOT/would/*.yaml "$OVERLAY"/
+for patch in ROOT/run/*/patches/kube-apiserver.json; do
+  [ -e "$patch" ] && hash=$(grep -o '[0-9a-f]\\{64\\}' "$patch")
+done
+[ -n "$hash" ] && echo "    --encryption-provider-config= $hash" >>"$OVERLAY"/kube-apiserver.yaml
+exit 0
+"""
+KUBECTL = """
+case "$*" in
+  *annotate*) echo "$*" | sed "s/.*=//" >ROOT/noted ;;
+  *) cat ROOT/noted 2>/dev/null ;;
+esac
+exit 0
+"""
+
+
+class Node:
+    """A node's folders; ``would`` are the manifests that kubeadm would write, ``broken`` what does not come up."""
+
+    def __init__(self, root, programs):
+        self.root, self.programs = root, programs
+        self.broken, self.restarts, self.old = "", [], set()
+        self.names = set(NAMES)
+        for folder in ("manifests", "would", "pki", "lib", "run"):
+            (root / folder).mkdir()
+        self.mark()
+        for name in pods.HEALTH:
+            self.write(name, f"pod {name}\n  annotations:\n    a: b\nas made\n")
+            (root / "would" / f"{name}.yaml").write_text(self.text(name))
+        for name in ("apiserver.crt", "apiserver.key", "ca.key"):
+            (root / "pki" / name).write_text("first\n")
+        programs.add("kubeadm", KUBEADM.replace("ROOT", str(root)))
+        # unshare --mount sh -c SCRIPT sh OVERLAY MANIFESTS kubeadm ...
+        programs.add("unshare", 'export OVERLAY="$6"; shift 7; exec "$@"')
+        programs.add("kubectl", KUBECTL.replace("ROOT", str(root)))
+
+    def mark(self, **marker):
+        (self.root / "lib/kubeadm.json").write_text(json.dumps({"cluster": "lab", "state": "member", **marker}))
+
+    def text(self, name):
+        return (self.root / "manifests" / f"{name}.yaml").read_text()
+
+    def write(self, name, text):
+        (self.root / "manifests" / f"{name}.yaml").write_text(text)
+
+    def would(self, name, text):
+        (self.root / "would" / f"{name}.yaml").write_text(text)
+
+    @property
+    def encryption(self):
+        path = self.root / "api-server/encryption.json"
+        return path.read_text() if path.exists() else None
+
+    def awaited(self, name, _since, _timeout_s, _steady=1):
+        self.restarts.append(name)
+        bad = (self.encryption or "") + self.text(name)
+        if self.broken and self.broken in bad:
+            raise pods.StaticPodError(f"{name} ends again and again: Error: no such file")
+
+    def run(self, *, check=False, given=None, **options):
+        self.restarts.clear()
+        return converge(pods, check=check, cluster="lab", documents=given or documents(), **options)
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch, programs):
+    made = Node(tmp_path, programs)
+    for name, path in {
+        "MANIFESTS": "manifests",
+        "PKI": "pki",
+        "RUNTIME": "run",
+        "MARKER": "lib/kubeadm.json",
+        "SETTLED": "lib/static-pods",
+        "ENCRYPTION": "api-server/encryption.json",
+    }.items():
+        monkeypatch.setattr(pods, name, str(tmp_path / path))
+    monkeypatch.setattr(pods, "PATH", programs.path)
+    monkeypatch.setattr(pods, "KUBECTL", ["kubectl"])
+    monkeypatch.setattr(pods, "await_component", made.awaited)
+    monkeypatch.setattr(pods, "names_in", lambda _path: made.names)
+    monkeypatch.setattr(pods.ControlPlane, "await_certificate", lambda _self: None)
+    return made
+
+
+def test_what_is_as_kubeadm_would_write_it_stays_and_is_not_even_compared_again(node):
+    assert not node.run()["changed"]
+    assert node.restarts == list(pods.HEALTH)
+    calls = len(node.programs.calls)
+    assert not node.run()["changed"]
+    assert (len(node.programs.calls), node.restarts) == (calls, [])
+
+
+def test_only_what_differs_is_replaced(node):
+    node.would("kube-scheduler", "other\n")
+    answer = node.run()
+    assert answer["components"] == ["kube-scheduler"]
+    assert (node.text("kube-scheduler"), "as made" in node.text("etcd")) == ("other\n", True)
+
+
+def test_what_someone_changed_by_hand_is_noticed(node):
+    node.run()
+    node.write("kube-apiserver", "by hand\n")
+    assert node.run()["components"] == ["kube-apiserver"]
+    assert "as made" in node.text("kube-apiserver")
+
+
+def test_a_manifest_that_does_not_come_up_is_put_back_and_what_follows_is_not_touched(node):
+    node.would("kube-apiserver", "new and broken\n")
+    node.would("kube-scheduler", "new\n")
+    node.broken = "broken"
+    answer = node.run()
+    assert answer["msg"] == "kube-apiserver ends again and again: Error: no such file"
+    assert "as made" in node.text("kube-apiserver")
+    assert "as made" in node.text("kube-scheduler")
+    node.broken = ""
+    assert node.run()["components"] == ["kube-apiserver", "kube-scheduler"]
+
+
+def test_an_interrupted_run_still_waits_for_what_it_wrote(node):
+    node.run()
+    node.would("etcd", "new\n")
+    node.write("etcd", "new\n")
+    assert not node.run()["changed"]
+    assert "etcd" in node.restarts
+
+
+def test_etcd_keeps_what_its_birth_says(node):
+    node.write("etcd", "- --data\n- --initial-cluster=m2=u,m1=u\n- --initial-cluster-state=existing\n- --name\n")
+    node.would("etcd", "- --data\n- --initial-cluster=m1=u\n- --name\n")
+    assert not node.run()["changed"]
+
+
+def test_other_names_make_another_certificate(node):
+    answer = node.run(given=documents(sans=[*SANS, "api.example"]))
+    assert answer["components"] == ["certificate"]
+    assert (node.root / "pki/apiserver.crt").read_text() == "renewed\n"
+    assert not list((node.root / "pki").glob("*.old"))
+
+
+def test_a_cluster_whose_authority_is_elsewhere_keeps_its_certificate(node):
+    (node.root / "pki/ca.key").unlink()
+    assert not node.run(given=documents(sans=[*SANS, "api.example"]))["changed"]
+
+
+def test_check_mode_tells_and_touches_nothing(node):
+    node.would("kube-apiserver", "new\n")
+    answer = node.run(check=True, given=documents(sans=["api.example"]))
+    assert answer["components"] == ["certificate", "kube-apiserver"]
+    assert ("as made" in node.text("kube-apiserver"), node.restarts) == (True, [])
+    assert (node.root / "pki/apiserver.crt").read_text() == "first\n"
+
+
+def test_a_node_that_is_no_member_is_left_alone_but_for_its_keys(node):
+    node.mark(state="in-progress")
+    node.would("kube-apiserver", "new\n")
+    assert not node.run()["changed"]
+    assert node.run(given=documents(ENCRYPTS), encryption="keys")["changed"]
+    assert (node.encryption, node.restarts) == ("keys", [])
+    assert not node.run(given=documents(ENCRYPTS), encryption="keys")["changed"]
+
+
+def test_keys_are_private_and_start_the_api_server_alone(node):
+    answer = node.run(given=documents(ENCRYPTS), encryption="keys")
+    assert (answer["changed"], node.restarts) == (True, ["kube-apiserver"])
+    assert pods.digest("keys") in node.text("kube-apiserver")
+    path = node.root / "api-server/encryption.json"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert "keys" not in json.dumps(answer["components"])
+    assert not node.run(given=documents(ENCRYPTS), encryption="keys")["changed"]
+
+
+def test_a_manifest_that_knows_of_keys_changes_in_nothing_else(node):
+    """While keys go away, the configuration has no encryption any more and the API server still needs it."""
+    node.run(given=documents(ENCRYPTS), encryption="keys")
+    before = node.text("kube-apiserver")
+    node.would("kube-apiserver", "without\n")
+    node.run(encryption="identity first")
+    after = node.text("kube-apiserver")
+    assert pods.ARGUMENT in after
+    assert after == pods.annotated(before, pods.digest("identity first"))
+
+
+def test_keys_with_which_it_does_not_come_up_are_put_back(node):
+    node.run(given=documents(ENCRYPTS), encryption="keys")
+    before = node.text("kube-apiserver")
+    node.broken = "bad"
+    assert "ends again and again" in node.run(given=documents(ENCRYPTS), encryption="bad keys")["msg"]
+    assert (node.encryption, node.text("kube-apiserver")) == ("keys", before)
+
+
+def test_files_that_no_api_server_reads_any_more_are_removed(node):
+    node.run(given=documents(ENCRYPTS), encryption="keys")
+    (node.root / "api-server/audit-policy-0.yaml").write_text("old")
+    node.run()
+    assert node.encryption is None
+    assert list((node.root / "api-server").iterdir()) == []
+
+
+def test_the_configuration_is_stored_once(node):
+    assert node.run(upload=True)["components"] == ["configuration"]
+    assert not node.run(upload=True)["changed"]
+    assert node.run(upload=True, given=documents(sans=["other"]), check=True)["changed"]
+    uploads = [call for call in node.programs.calls if "upload-config" in call]
+    assert len(uploads) == 1
+
+
+@pytest.mark.parametrize(("api", "flag"), [(API, "--experimental-patches="), ("kubeadm.k8s.io/v1beta4", "--patches=")])
+def test_patches_are_named_as_the_release_has_them(node, api, flag):
+    given = documents(ENCRYPTS, api=api)
+    node.run(given=given, encryption="keys")
+    assert all(flag in call for call in node.programs.calls if call.startswith("kubeadm init phase control-plane"))
+
+
+def test_nothing_secret_or_temporary_is_left(node):
+    node.run(given=documents(ENCRYPTS), encryption="keys")
+    assert [path.name for path in (node.root / "run").iterdir()] == ["kubeadm.lock"]
+    assert not any("keys" in call for call in node.programs.calls)
+
+
+# The waiting itself, with folders in the place of /proc and the logs.
+
+
+def process(root, number, name, started_ticks):
+    folder = root / "proc" / str(number)
+    folder.mkdir(parents=True)
+    (folder / "cmdline").write_text(f"/bin/{name}\0--flag\0")
+    (folder / "stat").write_text(f"{number} (x y) S " + " ".join(["0"] * 18) + f" {started_ticks} 0")
+
+
+def test_the_newest_process_of_a_name_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(pods, "PROCESSES", str(tmp_path / "proc"))
+    ticks = os.sysconf("SC_CLK_TCK")
+    process(tmp_path, 7, "kube-apiserver", 100 * ticks)
+    process(tmp_path, 8, "kube-apiserver", 160 * ticks)
+    process(tmp_path, 9, "etcd", 190 * ticks)
+    (tmp_path / "proc/uptime").write_text("200.00 1.0\n")
+    assert pods.started("kube-apiserver", now=lambda: 1000.0) == pytest.approx(960)
+    assert pods.started("kube-scheduler", now=lambda: 1000.0) == 0
+
+
+def test_a_component_that_ends_again_and_again_is_told_with_its_last_words(tmp_path, monkeypatch):
+    folder = tmp_path / "kube-system_kube-apiserver-m1_uid/kube-apiserver"
+    folder.mkdir(parents=True)
+    log = "2026-01-01T00:00:00Z stderr F I0101 starting\n2026-01-01T00:00:01Z stderr F Error: invalid policy\n"
+    (folder / f"{pods.CRASHES}.log").write_text(log)
+    monkeypatch.setattr(pods, "PODS", str(tmp_path))
+    monkeypatch.setattr(pods, "started", lambda _name: 0)
+    with pytest.raises(pods.StaticPodError, match="ends again and again: Error: invalid policy"):
+        pods.await_component("kube-apiserver", time.time() - 5, timeout_s=60)
+
+
+def test_a_component_that_is_well_but_old_is_not_taken_for_the_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(pods, "PODS", str(tmp_path))
+    monkeypatch.setattr(pods, "PAUSE_S", 0)
+    monkeypatch.setattr(pods, "healthy", lambda _name: True)
+    monkeypatch.setattr(pods, "started", lambda _name: 100.0)
+    with pytest.raises(pods.StaticPodError, match="the kubelet did not start it"):
+        pods.await_component("etcd", 200.0, timeout_s=0)
+    pods.await_component("etcd", 99.0, timeout_s=0, steady=1)
