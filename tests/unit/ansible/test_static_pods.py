@@ -244,6 +244,14 @@ def test_files_that_no_api_server_reads_any_more_are_removed(node):
     assert list((node.root / "api-server").iterdir()) == []
 
 
+def test_another_version_is_no_mere_change(node):
+    node.write("kube-apiserver", "    image: k8s.gcr.io/kube-apiserver:v1.20.2\n")
+    given = documents()
+    given[1]["kubernetesVersion"] = "v1.20.3"
+    assert "runs v1.20.2 and the configuration says v1.20.3" in node.run(given=given)["msg"]
+    assert node.programs.calls == []
+
+
 def test_the_configuration_is_stored_once(node):
     assert node.run(upload=True)["components"] == ["configuration"]
     assert not node.run(upload=True)["changed"]

@@ -20,7 +20,7 @@ options:
     type: str
     default: ""
   upload: {description: Only store the configuration in the cluster., type: bool, default: false}
-  timeout_s: {description: How long one component may take to come up., type: int, default: 180}
+  timeout_s: {description: How long one component may take to come up., type: int, default: 240}
 author: ["the kprov authors"]
 """
 
@@ -278,6 +278,14 @@ class ControlPlane:
             write("%s/%s.json" % (folder, name), json.dumps(patch))
         return bool(files)
 
+    def refuse_other_version(self):
+        """Refuse to go to another version: that takes the steps of an upgrade, in their order."""
+        asked = self._configuration.get("kubernetesVersion", "")
+        running = re.search(r"image: \S+/kube-apiserver:(v[0-9.]+)", current(API_SERVER))
+        if asked and running and running.group(1) != asked:
+            text = "the control plane runs %s and the configuration says %s: a version is changed by an upgrade only"
+            raise StaticPodError(text % (running.group(1), asked))
+
     def wanted(self):
         """The manifests that kubeadm would write now, by component."""
         if self.encrypts and not os.path.exists(ENCRYPTION):
@@ -440,6 +448,7 @@ def converge(plane, check):
     """Bring certificate and static pods to their state; return what changed."""
     if read(SETTLED) == plane.stamp:
         return []
+    plane.refuse_other_version()
     stale, texts = plane.stale_certificate(), plane.wanted()
     changed = ["certificate"] * stale + [name for name in HEALTH if texts[name] != current(name)]
     if check:
@@ -462,7 +471,7 @@ def main():
             "documents": {"type": "list", "elements": "dict", "required": True},
             "encryption": {"type": "str", "default": "", "no_log": True},
             "upload": {"type": "bool", "default": False},
-            "timeout_s": {"type": "int", "default": 180},
+            "timeout_s": {"type": "int", "default": 240},
         },
         supports_check_mode=True,
     )
