@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages lab down test unit lint integration e2e drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit lint integration e2e drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lab: setup ## Make three control planes and a worker as containers, and prove th
 down: setup ## Remove the lab
 	@sh tools/as-root.sh $(BIN)/kprov lab down -f $(CLUSTER)
 
+browser: # for the tests that open the dashboard; without it they are skipped by name
+	@sh tools/packages.sh chromium || true
+
 test: setup lint unit integration e2e ## Run every test, those with real nodes too
 
 unit: $(VENV)/.ready ## Run the tests that need no machine: seconds
@@ -46,8 +49,8 @@ lint: $(VENV)/.ready ## Types, style, architecture, roles
 integration: setup ## Converge single real nodes, twice
 	@sh tools/as-root.sh $(PYTEST) -v tests/integration
 
-e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it
-	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py
+e2e: setup browser ## Make a real cluster, prove it, repeat it, hurt it, remove it; open its dashboard
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py tests/e2e/test_dashboard.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), and make the book's nine nodes
 	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_nine.py

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Install the Debian packages that the container lab and the packages bundle need, only those that are missing.
+# Install the Debian packages that the container lab and the packages bundle need, and those that are named as arguments;
+# only those that are missing.
 # Without apt, or without root and sudo, it says what is missing and goes on: other providers and sources need none of it.
 set -eu
 
 wanted="podman runc netavark aardvark-dns mmdebstrap golang-1.19-go golang-github-modern-go-reflect2-dev
-        dpkg-dev gcc libc6-dev zstd make git iproute2 iptables openssh-client python3-venv ca-certificates"
+        dpkg-dev gcc libc6-dev zstd make git iproute2 iptables openssh-client python3-venv ca-certificates $*"
 
 missing=""
 for package in $wanted; do
