@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_obj
 def verify(settings: Settings, file: Path, output: Output, junit: Path | None, html: Path | None, nodes: str) -> None:
-    """Put every question to the cluster: machines, control plane, etcd, packets between pods, services, DNS.
+    """Put every question to the cluster: machines, control plane, etcd, network, DNS, storage, add-ons.
 
     Nothing is changed: the small pods that ask each other live in a namespace of their own and are removed again. What
     failed comes first in the table; -v also lists every check that passed. The exit code is 1 where a check failed, and
@@ -63,19 +63,12 @@ def verify(settings: Settings, file: Path, output: Output, junit: Path | None, h
 
 
 def _promised(loaded: Loaded) -> Promise:
-    """What the cluster file, the lab's provider and the bundle's lock promise."""
-    from kprov.bundle import lockfile  # noqa: PLC0415 - help needs none of these
-    from kprov.lab.providers import provider  # noqa: PLC0415
-    from kprov.verify.settings import settings_for  # noqa: PLC0415
+    """What the cluster file, the lab's provider and what earlier runs left beside the file promise."""
+    from kprov.lab.providers import provider  # noqa: PLC0415 - help needs none of these
+    from kprov.phases.verify_cluster import promised  # noqa: PLC0415
 
-    lab, lock = loaded.spec.lab, loaded.paths.lock
-    left_out = {part.name: part.why for part in lockfile.read(lock).left_out} if lock.is_file() else {}
-    return settings_for(
-        loaded.spec,
-        loaded.paths.ssh_config,
-        without_dns=left_out.get("coredns", ""),
-        shared_kernel=lab is not None and provider(lab.provider).facts()["shared_kernel"],
-    )
+    lab = loaded.spec.lab
+    return promised(loaded, shared_kernel=lab is not None and provider(lab.provider).facts()["shared_kernel"])
 
 
 def _write_html(path: Path, cluster: str, results: Results) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from kprov.bundle.store import write_atomically
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from kprov.addons.model import Document
     from kprov.inventory.model import JSON
     from kprov.phases.addons import Rendered
 
@@ -33,6 +35,11 @@ def write(folder: Path, addons: Sequence[Rendered]) -> tuple[Path, ...]:
     for path in stale:
         path.unlink()
     return (*changed, *stale)
+
+
+def read(folder: Path) -> Mapping[str, Sequence[Document]]:
+    """What ``write`` left there: the objects of each add-on by its name."""
+    return {path.stem: json.loads(path.read_bytes())["items"] for path in sorted(folder.glob("*.json"))}
 
 
 def entries(addons: Sequence[Rendered]) -> tuple[Mapping[str, JSON], ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kprov.bundle import lockfile
 from kprov.errors import CheckFailed
 from kprov.events import Notice
+from kprov.phases import manifests
 from kprov.phases.base import Context, Done
 from kprov.report.results import RESULTS, save_results
 from kprov.verify.run import verify
@@ -15,6 +17,7 @@ from kprov.verify.settings import settings_for
 if TYPE_CHECKING:
     from typing import Final
 
+    from kprov.spec.load import Loaded
     from kprov.verify.settings import Settings
 
 
@@ -29,7 +32,7 @@ class VerifyCluster:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
-        results = verify(promised(context), context.emit)
+        results = verify(promised(context.loaded, shared_kernel=context.machines.shared_kernel), context.emit)
         save_results(results, context.run / RESULTS)
         for check in results.bad:
             place = f"{check.host}: " if check.host else ""
@@ -46,12 +49,14 @@ class VerifyCluster:
         return Done(replace(context, results=results), "unchanged", summary)
 
 
-def promised(context: Context) -> Settings:
-    """What the cluster file and the bundle promise, as the suites take it."""
-    left_out = {part.name: part.why for part in context.bundle.lock.left_out} if context.bundle else {}
+def promised(loaded: Loaded, *, shared_kernel: bool) -> Settings:
+    """What the cluster file, the bundle's lock and the objects that were made of them promise, for the suites."""
+    lock = loaded.paths.lock
+    left_out = {part.name: part.why for part in lockfile.read(lock).left_out} if lock.is_file() else {}
     return settings_for(
-        context.spec,
-        context.paths.ssh_config,
+        loaded.spec,
+        loaded.paths.ssh_config,
+        manifests.read(loaded.paths.manifests),
         without_dns=left_out.get("coredns", ""),
-        shared_kernel=context.machines.shared_kernel,
+        shared_kernel=shared_kernel,
     )

@@ -1,11 +1,12 @@
 """The cluster under test: everything is asked at once when the suites begin, and each test waits for what it needs.
 
-One command per machine answers all that the suites want to know of it. Beside that, one control plane makes the probe,
-waits for its pods, has them ask each other, and removes it.
+One command per machine answers all that the suites want to know of it. Beside that, jobs ask one control plane: one
+makes the probe, waits for its pods and has them ask each other, others try a volume, policies, and what add-ons answer.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -17,10 +18,16 @@ from typing import TYPE_CHECKING, Final
 
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify import probe
+from kprov.verify.asking import DEADLINE_S, POLL_S, refusal
+from kprov.verify.logs import ask_logs
 from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
+from kprov.verify.pods import YOUNG_S, pod_runs
+from kprov.verify.policy import Guarded, try_policy
 from kprov.verify.questions import node_questions
-from kprov.verify.view import STATIC_PODS, VIEW_QUESTIONS, YOUNG_S, View, pod_runs, view
+from kprov.verify.services import Answers, ask_services
+from kprov.verify.view import STATIC_PODS, View, view, view_questions
+from kprov.verify.volume import Trip, round_trip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +35,10 @@ if TYPE_CHECKING:
     from kprov.verify.probe import ProbePod, Reach, Sight
     from kprov.verify.settings import Settings, Target
 
-_DEADLINE_S: Final = 45.0
-"""A pod whose image lies on the node runs after two or three seconds; a busy machine of two cores has taken fifteen."""
-_POLL_S: Final = 0.3
 _MOST_MACHINES: Final = 32
 """So many are asked at the same time."""
+_JOBS: Final = 6
+"""Threads beside those; each job has its own, as they wait for each other."""
 
 
 class NoControlPlaneError(Exception):
@@ -58,12 +64,19 @@ class ClusterUnderTest:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._environment = dict(os.environ)
         self._namespace = f"kprov-verify-{secrets.token_hex(3)}"
         self._made_through: Machine | None = None
         self._stop = threading.Event()
         self._view: Future[View] = Future()
-        self._pool = ThreadPoolExecutor(min(len(settings.targets), _MOST_MACHINES) + 1, thread_name_prefix="verify")
+        self._questions = view_questions(settings.promised)
+        self._pool = ThreadPoolExecutor(min(len(settings.targets), _MOST_MACHINES) + _JOBS, thread_name_prefix="verify")
+        self._entry = self._pool.submit(self._enter)
         self._probe = self._pool.submit(self._run_probe)
+        self._logs = self._pool.submit(self._read_logs)
+        self._services = self._pool.submit(self._ask_services)
+        self._trip = self._pool.submit(self._try_volume)
+        self._policy = self._pool.submit(self._try_policy)
         self._answers = {target.name: self._pool.submit(self._ask_machine, target) for target in settings.targets}
 
     @property
@@ -103,11 +116,33 @@ class ClusterUnderTest:
         """
         return self._probe.result()
 
+    @property
+    def logs(self) -> Mapping[str, str]:
+        """The last words of containers that crash, by ``namespace/pod/container``. Raises as ``view`` does."""
+        return self._logs.result()
+
+    @property
+    def services(self) -> Answers:
+        """What add-ons answered. Raises as ``view`` does."""
+        return self._services.result()
+
+    @property
+    def trip(self) -> Trip | None:
+        """How a text went through a volume; None where the promised class is not there. Raises as ``view`` does."""
+        return self._trip.result()
+
+    @property
+    def policy(self) -> Guarded:
+        """What came of a NetworkPolicy. Raises as ``probe`` does."""
+        return self._policy.result()
+
     def close(self) -> None:
-        """Stop what still waits, end all threads and remove the probe if it is still there."""
+        """Stop what still waits, end all threads and remove the probe with all that jobs made beside it."""
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._remove_probe()
+        if self._made_through:
+            with suppress(SilentMachineError):
+                self._made_through.ask(probe.delete([self._namespace]))
 
     @property
     def _static_pods(self) -> dict[str, str]:
@@ -116,23 +151,40 @@ class ClusterUnderTest:
         return {f"{each}-{plane.name}": plane.name for plane in self.settings.control_planes for each in components}
 
     def _machine(self, name: str) -> Machine:
-        return Machine(name, self.settings.ssh_config)
+        return Machine(name, self.settings.ssh_config, self._environment)
 
     def _ask_machine(self, target: Target) -> dict[str, Answer]:
         questions = node_questions(target, self.settings) if self.settings.chosen(target) else {}
         return self._machine(target.name).ask(questions)
 
+    def _enter(self) -> tuple[Machine, dict[str, Answer]]:
+        """The first control plane on which kubectl answers, and its answers; the probe is made by the same command."""
+        said = []
+        for target in self.settings.control_planes:
+            machine = self._made_through = self._machine(target.name)
+            try:
+                found = machine.ask({**probe.create(self._namespace), **self._questions, **probe.FIND_STALE})
+            except SilentMachineError as error:
+                said.append(f"{target.name}: {error}")
+                continue
+            if all(found[name].ok for name in (*self._questions, *probe.FIND_STALE)):
+                return machine, found
+            said.append(f"{target.name}: {found['nodes'].text}")
+        self._made_through = None
+        raise NoControlPlaneError("; ".join(said))
+
     def _run_probe(self) -> ProbeAnswers:
         try:
-            machine, first = self._first_control_plane()
-            seen = view(first)
-        except Exception as error:
+            machine, first = self._entry.result()
+            seen = view(first, self.settings.promised)
+        except BaseException as error:
             self._view.set_exception(error)
             raise
         if seen.settled and not seen.lacks(self._static_pods):
             self._view.set_result(seen)
         try:
-            _complain_if_refused(first)
+            if refused := refusal(first):
+                raise ProbeError(refused)
             stale = probe.stale(first["stale"].text, datetime.now(UTC), probe.boot_id(), probe.lives)
             machine.ask(probe.delete(stale))
             sight = self._wait(machine, seen)
@@ -142,37 +194,20 @@ class ClusterUnderTest:
         finally:
             if not self._view.done():
                 self._view.set_result(seen)
-            self._remove_probe()
-
-    def _first_control_plane(self) -> tuple[Machine, dict[str, Answer]]:
-        """The first control plane on which kubectl answers, and its answers; the probe is made by the same command."""
-        said = []
-        for target in self.settings.control_planes:
-            machine = self._made_through = self._machine(target.name)
-            try:
-                found = machine.ask({**probe.create(self._namespace), **VIEW_QUESTIONS, **probe.FIND_STALE})
-            except SilentMachineError as error:
-                said.append(f"{target.name}: {error}")
-                continue
-            if all(found[name].ok for name in (*VIEW_QUESTIONS, *probe.FIND_STALE)):
-                return machine, found
-            said.append(f"{target.name}: {found['nodes'].text}")
-        self._made_through = None
-        raise NoControlPlaneError("; ".join(said))
 
     def _wait(self, machine: Machine, seen: View) -> Sight:
         """Wait until the view is settled and the probe is complete on all ready nodes, or time is over."""
         began = time.monotonic()
         while True:
-            found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else VIEW_QUESTIONS)})
-            if not self._view.done() and all(found[name].ok for name in VIEW_QUESTIONS):
-                seen = view(found)
+            found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else self._questions)})
+            if not self._view.done() and all(found[name].ok for name in self._questions):
+                seen = view(found, self.settings.promised)
             lacks = seen.lacks(self._static_pods)
-            late = time.monotonic() - began > (YOUNG_S if lacks else _DEADLINE_S) or self._stop.is_set()
+            late = time.monotonic() - began > (YOUNG_S if lacks or seen.starting else DEADLINE_S) or self._stop.is_set()
             if not self._view.done() and (late or (seen.settled and not lacks)):
                 self._view.set_result(seen)
             sight = probe.sight(found)
-            if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(_POLL_S):
+            if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(POLL_S):
                 return sight
 
     def _ask_probe(self, machine: Machine, sight: Sight, *, dns: bool) -> ProbeAnswers:
@@ -189,15 +224,22 @@ class ClusterUnderTest:
             reached={pod.node: reached.get(pod.name, {}) for pod in sight.running},
         )
 
-    def _remove_probe(self) -> None:
-        if self._made_through:
-            with suppress(SilentMachineError):
-                self._made_through.ask(probe.delete([self._namespace]))
-            self._made_through = None
+    def _read_logs(self) -> Mapping[str, str]:
+        machine, _ = self._entry.result()
+        return ask_logs(machine.ask, self.view)
 
+    def _ask_services(self) -> Answers:
+        machine, _ = self._entry.result()
+        return ask_services(machine.ask, self.settings, self.view, self._stop)
 
-def _complain_if_refused(answers: Mapping[str, Answer]) -> None:
-    """Complain about an object that was not made; one is there if a control plane made it before it fell silent."""
-    for name, answer in answers.items():
-        if name.startswith("create.") and not answer.ok and "already exists" not in answer.text:
-            raise ProbeError(answer.text.splitlines()[-1] if answer.text else "kubectl create failed without a word")
+    def _try_volume(self) -> Trip | None:
+        machine, first = self._entry.result()
+        classes = view(first, self.settings.promised).classes
+        there = [each.name for each in self.settings.promised.storage if each.name in classes]
+        return round_trip(machine.ask, self._namespace, there[0], self._stop) if there else None
+
+    def _try_policy(self) -> Guarded:
+        machine, _ = self._entry.result()
+        running = [pod for pod in self.probe.pods.values() if pod.running]
+        needed = self.settings.promised.network.enforces and len(running) > 1 and not self._stop.is_set()
+        return try_policy(machine.ask, self._namespace, running) if needed else Guarded({}, {}, {})

@@ -1,4 +1,4 @@
-"""The objects of the probe: a namespace, one pod per node, one service in front of them.
+"""The objects of the probe: a namespace, one pod per node, one service in front of them; a policy; a volume's users.
 
 Each pod answers HTTP with the name of its node, so that an answer proves who gave it.
 """
@@ -16,6 +16,13 @@ PORT: Final = 8080
 
 _SERVE: Final = f"mkdir -p /www && echo $NODE > /www/index.html && exec httpd -f -p {PORT} -h /www"
 _PODS: Final = {"app": NAME}
+_QUICK: Final = {
+    "automountServiceAccountToken": False,
+    "enableServiceLinks": False,
+    "terminationGracePeriodSeconds": 1,
+}
+_CONTROL_PLANE_TAINTS: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+"""Both, as clusters have either; where only control planes are, volumes lie there."""
 
 
 def objects(namespace: str, owner: str) -> dict[str, dict[str, object]]:
@@ -44,6 +51,61 @@ def objects(namespace: str, owner: str) -> dict[str, dict[str, object]]:
     }
 
 
+def guard(namespace: str) -> dict[str, dict[str, object]]:
+    """A NetworkPolicy that lets nobody reach the pods, by the API path that it is created at."""
+    spec = {"podSelector": {"matchLabels": _PODS}, "policyTypes": ["Ingress"]}
+    return {
+        f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies": {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": NAME},
+            "spec": spec,
+        }
+    }
+
+
+def claim(namespace: str, storage_class: str) -> dict[str, dict[str, object]]:
+    """A claim to a small volume, by the API path that it is created at."""
+    return {
+        f"/api/v1/namespaces/{namespace}/persistentvolumeclaims": {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": NAME},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": storage_class,
+                "resources": {"requests": {"storage": "1Mi"}},
+            },
+        }
+    }
+
+
+def user_of_claim(namespace: str, name: str, command: str) -> dict[str, dict[str, object]]:
+    """A pod that does one thing with the volume at ``/data`` and ends; what it writes to ``$SAY`` is its last word."""
+    container = {
+        "name": NAME,
+        "image": IMAGE,
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-ec", command],
+        "env": [{"name": "SAY", "value": "/dev/termination-log"}],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    return {
+        f"/api/v1/namespaces/{namespace}/pods": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {
+                "containers": [container],
+                "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": NAME}}],
+                "restartPolicy": "Never",
+                "tolerations": [{"key": key, "operator": "Exists"} for key in _CONTROL_PLANE_TAINTS],
+                **_QUICK,
+            },
+        }
+    }
+
+
 def _pod_spec() -> dict[str, object]:
     """A pod that runs on every node, tainted or not, and is gone a second after it is deleted."""
     return {
@@ -57,7 +119,5 @@ def _pod_spec() -> dict[str, object]:
             }
         ],
         "tolerations": [{"operator": "Exists"}],
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 1,
+        **_QUICK,
     }

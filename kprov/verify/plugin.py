@@ -105,9 +105,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     each("node", settings.nodes)
     each("control_plane", settings.control_planes)
     each("member", settings.etcd_members)
+    for name, promised in _promised(settings).items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, promised, ids=str)
     if "pair" in metafunc.fixturenames:
         pairs = [pair for pair in permutations(settings.nodes, 2) if any(map(settings.chosen, pair))]
         metafunc.parametrize("pair", pairs, ids=[f"{a.name}-{b.name}" for a, b in pairs], indirect=True)
+
+
+def _promised(settings: Settings) -> dict[str, Sequence[object]]:
+    """What tests are made for beside machines, by the name of their argument; for what is not promised, none are."""
+    promised = settings.promised
+    network, plugin = promised.network, promised.plugin_workloads
+    return {
+        "plugin": [network] if plugin else [],
+        "daemon": [each for each in plugin if each.kind == "DaemonSet"],
+        "controller": [each for each in plugin if each.kind != "DaemonSet"],
+        "configured": [network] if network.configuration else [],
+        "sized": [network] if network.mtu else [],
+        "addon": promised.sets,
+        "workload": promised.services,
+        "storage_class": promised.storage,
+        "default_class": [each for each in promised.storage if each.default],
+        "metrics": ["metrics-server"] if promised.metrics else [],
+        "door": promised.doors,
+        "open_door": [each for each in promised.doors if each.open],
+        "shut_door": [each for each in promised.doors if not each.open],
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kprov.verify.asking import creations
 from kprov.verify.manifests import LABEL, NAME, PORT, objects
 from kprov.verify.questions import KUBECTL, KUBECTL_UNTIMED
 
@@ -80,11 +81,7 @@ def lives(pid: int) -> bool:
 
 def create(namespace: str) -> dict[str, str]:
     """The commands that make the probe, owned by this process."""
-    owner = f"{boot_id()}-{os.getpid()}"
-    return {
-        f"create.{number}": f"printf '%s' {shlex.quote(json.dumps(body))} | {KUBECTL} create --raw {path} -f -"
-        for number, (path, body) in enumerate(objects(namespace, owner).items())
-    }
+    return creations(objects(namespace, f"{boot_id()}-{os.getpid()}"))
 
 
 def delete(namespaces: Sequence[str]) -> dict[str, str]:
@@ -94,8 +91,12 @@ def delete(namespaces: Sequence[str]) -> dict[str, str]:
 
 def look(namespace: str) -> dict[str, str]:
     """The commands that show the pods, the service and what is behind it."""
-    paths = {"pods": "pods", "service": f"services/{NAME}", "endpoints": f"endpoints/{NAME}"}
-    return {name: f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/{path}" for name, path in paths.items()}
+    paths = {
+        "pods": f"pods?labelSelector=app%3D{NAME}",
+        "service": f"services/{NAME}",
+        "endpoints": f"endpoints/{NAME}",
+    }
+    return {name: f"{KUBECTL} get --raw '/api/v1/namespaces/{namespace}/{path}'" for name, path in paths.items()}
 
 
 def sight(answers: Mapping[str, Answer]) -> Sight:
@@ -153,11 +154,32 @@ def _wanted_node(spec: dict[str, Any]) -> str:
     return found[1] if found else ""
 
 
+_MTU: Final = 'm=$(cat /sys/class/net/eth0/mtu); echo "@ mtu ok $m"'
+_FULL: Final = """\
+full() { p="busybox ping -q -c 1 -W 3 -s $((m - 28)) $2"
+if $p >/dev/null 2>&1; then echo "@ full/$1 ok $m"
+elif $p >/dev/null 2>&1; then echo "@ full/$1 failed packets of $m bytes, the MTU of the pod, pass in fragments only"
+else echo "@ full/$1 failed no packet of $m bytes, the MTU of the pod, passes"; fi; }"""
+"""A packet as large as the pod's interface takes: 20 bytes of IP, 8 of ICMP, the rest data.
+
+Linux forbids routers to split a packet that fits into its interface (ip-sysctl: ip_no_pmtu_disc 0), so a network whose
+path carries less than that drops it and tells the pod, whose kernel sends the next one in fragments. That is why the
+first one decides, and why it is sent only when a small packet has passed; busybox's ping has no option for all this."""
+
+
 def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
-    """One command that has every pod ask every pod, the service, and the DNS for names; eight pods at a time."""
+    """One command that has every pod ask every pod, the service, and the DNS for names; eight pods at a time.
+
+    A pod that is reached is also sent a packet as large as can be.
+    """
+    return in_pods(namespace, running, _pod_script(running, service, names))
+
+
+def in_pods(namespace: str, running: Sequence[ProbePod], script: str) -> str:
+    """One command that runs a script in every pod, in eight at a time, and prints what came of it pod by pod."""
     pods = " ".join(pod.name for pod in running)
-    script = shlex.quote(_pod_script(running, service, names))
-    one = shlex.quote(f'timeout 40 {KUBECTL_UNTIMED} -n {namespace} exec {{}} -- sh -c {script} >"$d/{{}}" 2>&1')
+    words = f"timeout 60 {KUBECTL_UNTIMED} -n {namespace} exec {{}} -- sh -c {shlex.quote(script)}"
+    one = shlex.quote(f'{words} >"$d/{{}}" 2>&1')
     return (
         f"d=$(mktemp -d); export d; printf '%s\\n' {pods} | xargs -P 8 -I'{{}}' sh -c {one};"
         f' for p in {pods}; do echo "pod $p"; cat "$d/$p"; done; rm -rf "$d"'
@@ -166,14 +188,18 @@ def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: S
 
 def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
-    asked = [f"ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/ &" for pod in running]
+    asked = [
+        f"{{ ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/;"
+        f" [ $r = ok ] && full {pod.node} {pod.address}; }} &"
+        for pod in running
+    ]
     asked += [f"ask service busybox timeout 2 wget -q -O - http://{service}/ &"] if service else []
     asked += [f"ask dns/{name} busybox timeout 4 nslookup -type=a {name} &" for name in names]
     ask = (
         'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'
         f' if [ $n -ge {_TRIES} ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }}'
     )
-    return "\n".join([ask, *asked, "wait"])
+    return "\n".join([_MTU, ask, _FULL, *asked, "wait"])
 
 
 def reached(text: str) -> dict[str, dict[str, Reach]]:

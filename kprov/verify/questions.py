@@ -12,6 +12,7 @@ CRI_SOCKET: Final = "unix:///run/containerd/containerd.sock"
 UNITS: Final = ("containerd", "kubelet")
 SYSCTLS: Final = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
 """Kernel parameters that pods and kube-proxy need: kubernetes.io, Container Runtimes, Network configuration."""
+CNI_FOLDER: Final = "/etc/cni/net.d"
 
 _KUBELET_CERTIFICATE: Final = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 _API_CURL: Final = f"curl -sS -m 5 --cacert /etc/kubernetes/pki/ca.crt --cert {_KUBELET_CERTIFICATE}"
@@ -45,6 +46,7 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
         "kubelet": "kubelet --version",
         "kubeadm": "kubeadm version -o short",
         "certificates": _CERTIFICATES,
+        "cni": f"ls -1 {CNI_FOLDER}",
         "endpoint": f"{_API_CURL} https://{settings.endpoint_host}:{settings.endpoint_port}/readyz",
     }
     if not target.node:
@@ -68,6 +70,17 @@ _ETCD_PATHS: Final = {"etcd.members": "cluster/member/list", "etcd.status": "mai
 KUBECTL_UNTIMED: Final = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 KUBECTL: Final = f"{KUBECTL_UNTIMED} --request-timeout 10s"
 """``get --raw`` and its like ask for one path and nothing else, which spares kubectl its discovery of the whole API."""
+
+
+def cni_configurations(text: str) -> list[str]:
+    """The files that a container runtime takes for a network's configuration, out of those that ``ls`` printed.
+
+    Of several, the first by name is used (containerd, pkg/cri/config: max_conf_num 1).
+
+    >>> cni_configurations("20-b.conf\n10-a.conflist\ncalico-kubeconfig")
+    ['10-a.conflist', '20-b.conf']
+    """
+    return sorted(name for name in text.splitlines() if name.endswith((".conf", ".conflist", ".json")))
 
 
 def unit_states(text: str) -> dict[str, str]:

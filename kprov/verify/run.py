@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PHASE: Final = "verify"
 SUITES: Final = Path(__file__).parent / "suites"
-_ORDER: Final = ("nodes", "control_plane", "etcd", "network", "dns")
+_ORDER: Final = ("nodes", "control_plane", "etcd", "network", "dns", "addons", "storage")
 """From what stands alone to what needs all else, which is also the order in which answers come in."""
 _ARGUMENTS: Final = ("-p", "kprov.verify.plugin", "-c", SUITES / "pytest.ini", "--tb=no", "-q")
 """Without tracebacks: rendering one per failed test takes longer than all else, and nobody reads them."""

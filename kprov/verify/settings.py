@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from kprov.errors import InputError
+from kprov.verify.promises import Door, Network, Promises, Storage, Workload, promises
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from kprov.addons.model import Document
     from kprov.spec.model import ClusterSpec
 
 
@@ -38,6 +40,7 @@ class Settings:
     ``ssh_config`` is the cluster's own OpenSSH configuration. ``without_dns`` is the reason why the cluster was made
     without cluster DNS; empty where it has it. ``shared_kernel``: the machines are containers, swap is their host's.
     ``stacked_etcd``: etcd's members are static pods. ``only`` limits the checks to these machines; empty: all.
+    ``promised`` is what runs beside Kubernetes itself.
     """
 
     cluster: str
@@ -51,6 +54,7 @@ class Settings:
     without_dns: str = ""
     shared_kernel: bool = False
     only: tuple[str, ...] = ()
+    promised: Promises = field(default_factory=Promises)
 
     @property
     def control_planes(self) -> tuple[Target, ...]:
@@ -73,13 +77,19 @@ class Settings:
 
 
 def settings_for(
-    spec: ClusterSpec, ssh_config: Path, *, without_dns: str = "", shared_kernel: bool = False
+    spec: ClusterSpec,
+    ssh_config: Path,
+    objects: Mapping[str, Sequence[Document]],
+    *,
+    without_dns: str = "",
+    shared_kernel: bool = False,
 ) -> Settings:
     """What a cluster file promises.
 
     Args:
         spec: the cluster file.
         ssh_config: the cluster's own OpenSSH configuration.
+        objects: what was made of the network and of each add-on, by name of the set.
         without_dns: why the bundle has no cluster DNS (``LeftOut.why``); empty where it has.
         shared_kernel: the fact of this name that the lab's provider tells.
     """
@@ -103,6 +113,7 @@ def settings_for(
         dns_domain=spec.network.dns_domain,
         without_dns=without_dns,
         shared_kernel=shared_kernel,
+        promised=promises(spec, objects),
     )
 
 
@@ -133,4 +144,13 @@ def from_json(text: str) -> Settings:
     data = json.loads(text)
     data["targets"] = tuple(Target(**target) for target in data["targets"])
     data["only"] = tuple(data["only"])
+    told = data["promised"]
+    data["promised"] = Promises(
+        network=Network(**told["network"]),
+        sets=tuple(told["sets"]),
+        workloads=tuple(Workload(**each) for each in told["workloads"]),
+        storage=tuple(Storage(**each) for each in told["storage"]),
+        doors=tuple(Door(**each) for each in told["doors"]),
+        metrics=told["metrics"],
+    )
     return Settings(**data)

@@ -1,40 +1,53 @@
-"""What the API server says of nodes and system pods, and what of it may still change by itself."""
+"""What the API server says of nodes, pods and what keeps them running, and what of it may still change by itself."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from kprov.verify.pods import YOUNG_S, began, gives_up, pod_ready, troubles
 from kprov.verify.questions import KUBECTL
+from kprov.verify.workloads import belongs, rolling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kprov.ssh.batch import Answer
-
-YOUNG_S: Final = 120.0
-"""What began so shortly ago may not be ready yet: a static pod of kubeadm's is so after ten seconds at the earliest
-(its startup probe), and a pod on a node that just joined waits for its network."""
+    from kprov.verify.pods import Object, Trouble
+    from kprov.verify.promises import Promises, Workload
 
 STATIC_PODS: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 """What kubeadm runs on every control plane."""
 
-VIEW_QUESTIONS: Final = {
+_SYSTEM: Final = "kube-system"
+_BASE: Final = {
     "nodes": f"{KUBECTL} get --raw /api/v1/nodes",
-    "system-pods": f"{KUBECTL} get --raw /api/v1/namespaces/kube-system/pods",
+    "system-pods": f"{KUBECTL} get --raw /api/v1/namespaces/{_SYSTEM}/pods",
     "now": "date -u +%s",
 }
+_GROUPS: Final = ("kubernetes.io", "beta.kubernetes.io")
+_OF_ADDONS: Final = "labelSelector=kprov.io%2Faddon"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Nodes and the pods of kube-system by name, as the API has them; ``now`` is the clock of a control plane."""
+    """The cluster as the API has it; ``now`` is the clock of a control plane.
 
-    nodes: Mapping[str, Mapping[str, Any]]
-    system_pods: Mapping[str, Mapping[str, Any]]
+    Nodes and the pods of kube-system are by name; ``other_pods`` are those of add-ons elsewhere. ``live`` are workloads
+    of add-ons by kind, namespace and name, ``sets`` the names of those that were ever applied, ``classes`` the
+    StorageClasses by name, ``services`` what stands before dashboards, by namespace and name.
+    """
+
+    nodes: Mapping[str, Object]
+    system_pods: Mapping[str, Object]
     now: datetime
+    other_pods: tuple[Object, ...] = ()
+    live: Mapping[tuple[str, str, str], Object] = field(default_factory=dict)
+    sets: frozenset[str] = frozenset()
+    classes: Mapping[str, Object] = field(default_factory=dict)
+    services: Mapping[tuple[str, str], Object] = field(default_factory=dict)
 
     @property
     def ready_nodes(self) -> frozenset[str]:
@@ -42,12 +55,25 @@ class View:
         return frozenset(name for name, node in self.nodes.items() if node_ready(node))
 
     @property
-    def dns_pods(self) -> tuple[Mapping[str, Any], ...]:
+    def dns_pods(self) -> tuple[Object, ...]:
         """The pods that serve the cluster's DNS, by the label that every DNS add-on carries on."""
         labelled = ((pod, pod["metadata"].get("labels", {})) for pod in self.system_pods.values())
         return tuple(pod for pod, labels in labelled if labels.get("k8s-app") == "kube-dns")
 
-    def young(self, item: Mapping[str, Any]) -> bool:
+    def workload(self, workload: Workload) -> Object | None:
+        """A workload as it is; None where it is not there."""
+        return self.live.get((workload.kind, workload.namespace, workload.name))
+
+    def pods_of(self, workload: Workload) -> tuple[Object, ...]:
+        """The pods that a workload keeps."""
+        live = self.workload(workload)
+        return self._own(live) if live is not None else ()
+
+    def troubles_of(self, workload: Workload) -> tuple[Trouble, ...]:
+        """What is wrong with the pods of a workload."""
+        return tuple(each for pod in self.pods_of(workload) for each in troubles(pod, self.now))
+
+    def young(self, item: Object) -> bool:
         """Whether a node or a pod began so shortly ago that it may still become ready."""
         return (self.now - began(item)).total_seconds() < YOUNG_S
 
@@ -57,9 +83,33 @@ class View:
 
         Static pods that are not ready are not waited for: their components are asked for their health directly.
         """
-        pods = [pod for pod in self.system_pods.values() if not pod_ready(pod) and not _static(pod)]
+        pods = [pod for pod in self.system_pods.values() if not _static(pod)]
+        pods = [pod for pod in (*pods, *self.other_pods) if not pod_ready(pod) and not gives_up(pod)]
         nodes = [node for node in self.nodes.values() if not node_ready(node)]
-        return not any(self.young(item) for item in (*pods, *nodes))
+        return not self._rolling and not any(self.young(item) for item in (*pods, *nodes))
+
+    @property
+    def starting(self) -> bool:
+        """Whether pods of an add-on are on their way and nothing is known against them: some take half a minute."""
+        pods = [pod for live in self.live.values() for pod in self._own(live)]
+        late = [pod for pod in pods if not pod_ready(pod) and self.young(pod)]
+        return self._rolling or any(not each.container for pod in late for each in troubles(pod, self.now))
+
+    @property
+    def _rolling(self) -> bool:
+        """Whether a controller still makes or replaces pods, and neither a node nor a pod keeps it from that."""
+        kept = len(self.ready_nodes) < len(self.nodes)
+        return not kept and any(
+            rolling(live) and not any(map(self._stuck, self._own(live))) for live in self.live.values()
+        )
+
+    def _own(self, live: Object) -> tuple[Object, ...]:
+        return tuple(pod for pod in (*self.system_pods.values(), *self.other_pods) if belongs(pod, live))
+
+    def _stuck(self, pod: Object) -> bool:
+        """Whether a pod will not become ready by itself."""
+        late = not pod_ready(pod) and not self.young(pod)
+        return late or gives_up(pod) or any(each.crashed for each in troubles(pod, self.now))
 
     def lacks(self, static_pods: Mapping[str, str]) -> bool:
         """Whether a static pod, given by name with its node, is yet to be shown of a node that joined shortly ago.
@@ -71,20 +121,56 @@ class View:
         return any(node is not None and self.young(node) for node in missing)
 
 
-def view(answers: Mapping[str, Answer]) -> View:
-    """The view in the answers to ``VIEW_QUESTIONS``."""
-    nodes, pods = (
-        {
-            item["metadata"]["name"]: item
-            for item in json.loads(answers[name].text)["items"]
-            if "deletionTimestamp" not in item["metadata"]  # on its way out: nobody's concern any more
-        }
-        for name in ("nodes", "system-pods")
+def view_questions(promised: Promises) -> dict[str, str]:
+    """What to ask the API server for a view; of add-ons only what is promised."""
+    asked = dict(_BASE)
+    for namespace in dict.fromkeys(each.namespace for each in promised.workloads if each.namespace != _SYSTEM):
+        asked[f"pods.{namespace}"] = f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/pods"
+    for kind in dict.fromkeys(each.kind for each in promised.workloads):
+        asked[f"live.{kind.lower()}"] = f"{KUBECTL} get --raw '/apis/apps/v1/{kind.lower()}s?{_OF_ADDONS}'"
+    if promised.sets:
+        path = f"/api/v1/namespaces/{_SYSTEM}/configmaps?labelSelector=kprov.io%2Faddon-set"
+        asked["sets"] = f"{KUBECTL} get --raw '{path}'"
+    if promised.storage:
+        asked["classes"] = f"{KUBECTL} get --raw /apis/storage.k8s.io/v1/storageclasses"
+    for namespace in dict.fromkeys(each.namespace for each in promised.doors):
+        asked[f"services.{namespace}"] = f"{KUBECTL} get --raw /api/v1/namespaces/{namespace}/services"
+    return asked
+
+
+def view(answers: Mapping[str, Answer], promised: Promises) -> View:
+    """The view in the answers to ``view_questions``."""
+
+    def listed(*names: str) -> list[Object]:
+        found = [item for name in names for item in json.loads(answers[name].text)["items"]]
+        return [item for item in found if "deletionTimestamp" not in item["metadata"]]  # gone: nobody's concern
+
+    wanted = {(each.kind, each.namespace, each.name) for each in promised.workloads}
+    live = {
+        key: each
+        for kind in dict.fromkeys(each.kind for each in promised.workloads)
+        for each in listed(f"live.{kind.lower()}")
+        if (key := (kind, each["metadata"]["namespace"], each["metadata"]["name"])) in wanted
+    }
+    pods = listed(*(name for name in answers if name.startswith("pods.")))
+    services = listed(*(name for name in answers if name.startswith("services.")))
+    return View(
+        nodes={item["metadata"]["name"]: item for item in listed("nodes")},
+        system_pods={item["metadata"]["name"]: item for item in listed("system-pods")},
+        now=datetime.fromtimestamp(int(answers["now"].text), UTC),
+        other_pods=tuple(pod for pod in pods if any(belongs(pod, each) for each in live.values())),
+        live=live,
+        sets=frozenset(each["metadata"]["labels"]["kprov.io/addon-set"] for each in listed(*_if("sets", answers))),
+        classes={each["metadata"]["name"]: each for each in listed(*_if("classes", answers))},
+        services={(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in services},
     )
-    return View(nodes, pods, datetime.fromtimestamp(int(answers["now"].text), UTC))
 
 
-def node_ready(node: Mapping[str, Any]) -> bool:
+def _if(name: str, answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    return (name,) if name in answers else ()
+
+
+def node_ready(node: Object) -> bool:
     """Whether the API server holds a node for ready.
 
     >>> node_ready({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
@@ -93,26 +179,11 @@ def node_ready(node: Mapping[str, Any]) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in node["status"].get("conditions", ()))
 
 
-def pod_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether a pod runs and all its containers are ready."""
-    states = pod["status"].get("containerStatuses", ())
-    return bool(states) and all(each["ready"] for each in states)
+def is_default(storage_class: Object) -> bool:
+    """Whether a StorageClass is the one of claims that name none; the second name is an older one of the same."""
+    marks = storage_class["metadata"].get("annotations", {})
+    return any(marks.get(f"storageclass.{name}/is-default-class") == "true" for name in _GROUPS)
 
 
-def pod_runs(pod: Mapping[str, Any]) -> bool:
-    """Whether all containers of a pod run, ready or not."""
-    states = pod["status"].get("containerStatuses", ())
-    return bool(states) and all("running" in each["state"] for each in states)
-
-
-def began(item: Mapping[str, Any]) -> datetime:
-    """When a node or pod was made, given to its node, last started, or became ready or unready: what came last."""
-    status = item["status"]
-    started = (each["state"].get("running", {}).get("startedAt") for each in status.get("containerStatuses", ()))
-    turned = (each.get("lastTransitionTime") for each in status.get("conditions", ()) if each["type"] == "Ready")
-    times = (item["metadata"]["creationTimestamp"], status.get("startTime"), *started, *turned)
-    return max(datetime.fromisoformat(each) for each in times if each)
-
-
-def _static(pod: Mapping[str, Any]) -> bool:
+def _static(pod: Object) -> bool:
     return "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {})

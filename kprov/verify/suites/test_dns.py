@@ -2,7 +2,7 @@
 
 import pytest
 
-from kprov.verify.view import pod_runs
+from kprov.verify.pods import pod_runs
 
 
 @pytest.fixture(autouse=True)
@@ -16,10 +16,15 @@ def _skip_if_none_runs(cluster):
         pytest.skip("no DNS server runs")
 
 
-def test_servers(cluster, pod_is_ready):
+def _where(cluster):
+    return [pod["spec"].get("nodeName") for pod in cluster.view.dns_pods]
+
+
+def test_servers(cluster, pod_is_ready, spare_pods):
     """the DNS servers run"""
     pods = cluster.view.dns_pods
-    assert pods, "there is no pod with the label k8s-app=kube-dns"
+    assert pods, "there is none: no pod has the label k8s-app=kube-dns"
+    spare_pods(pods)
     for pod in pods:
         pod_is_ready(pod)
 
@@ -27,11 +32,11 @@ def test_servers(cluster, pod_is_ready):
 def test_service_name(node, cluster, probed):
     """its pod resolves a service's name"""
     _skip_if_none_runs(cluster)
-    answer = probed(node.name, f"dns/{cluster.service_name}")
+    answer = probed(node.name, f"dns/{cluster.service_name}", through=_where(cluster))
     assert cluster.probe.service in answer.split(), f"{cluster.service_name} resolved to: {answer}"
 
 
 def test_api_name(node, cluster, probed):
     """its pod resolves the API server's name"""
     _skip_if_none_runs(cluster)
-    probed(node.name, f"dns/{cluster.api_name}")
+    probed(node.name, f"dns/{cluster.api_name}", through=_where(cluster))

@@ -15,11 +15,25 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from kprov.verify.promises import Door, Network, Promises, Storage, Workload
 from kprov.verify.settings import Settings, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PROMISED = Promises(
+    network=Network("calico", "10-calico.conflist", mtu=1450, enforces=True),
+    sets=("calico", "metrics-server", "local-path-provisioner", "dashboard"),
+    workloads=(
+        Workload("calico", "DaemonSet", "kube-system", "calico-node"),
+        Workload("metrics-server", "Deployment", "kube-system", "metrics-server"),
+        Workload("local-path-provisioner", "Deployment", "local-path-storage", "local-path-provisioner"),
+        Workload("dashboard", "Deployment", "kprov-dashboard", "kube-web-view"),
+    ),
+    storage=(Storage("local-path-provisioner", "local-path", default=True),),
+    doors=(Door("kprov-dashboard", "dashboard", "http", open=True, port=31000),),
+    metrics=True,
+)
 FAKE = Path(__file__).parent / "fake_ssh.py"
 
 
@@ -91,5 +105,6 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pem: Callable[[int], s
         endpoint_port=8443,
         stacked_etcd=True,
         dns_domain="cluster.local",
+        promised=PROMISED,
     )
     return FakeCluster(settings, cluster, tmp_path / "world.json")

@@ -26,6 +26,11 @@ def world(control_planes: list[str], workers: list[str], certificates: str) -> d
         "silent": {},  # host -> what ssh says
         "answers": {},  # host -> question -> [text, rc]
         "unreached": [],  # [node, target]
+        "states": {},  # pod -> what its status says instead
+        "replicas": {},  # workload -> how many of its pods are ready
+        "files": {},  # node -> what lies in /etc/cni/net.d
+        "not_ready": "",  # what nodes that are not ready say; empty: all are
+        "said": "",  # what is read from the volume; empty: what was written
     }
 
 
@@ -40,15 +45,28 @@ def answer(cluster: dict, host: str, question: str, script: str) -> tuple[str, i
         return broken[0], broken[1]
     if question == "reach":
         return _reach(cluster, script), 0
-    if question.startswith(("create.", "delete.")):
+    if question == "pod":
+        return _volume_pod(cluster, script), 0
+    if question == "guard":
+        return _guard(cluster, script), 0
+    if question.startswith(("create.", "delete.")) or question in ("gone", "free"):
         return "", 0
+    if question.startswith("door."):
+        return "200", 0
+    if question.startswith("log."):
+        return "Failed to find any valid interface to use", 0
     return _FIXED[question](cluster, host), 0
 
 
 def _reach(cluster: dict, script: str) -> str:
     lines = []
+    full = [f"full/{node}" for node in dict.fromkeys(re.findall(r"&& full (\S+) ", script))]
     for node in cluster["nodes"]:
-        lines.append(f"pod probe-{node}")
+        lines += [f"pod probe-{node}", "@ mtu ok 1450"]
+        lines += [
+            f"@ {target} failed in fragments only" if [node, target] in cluster["unreached"] else f"@ {target} ok 1450"
+            for target in full
+        ]
         for target in dict.fromkeys(re.findall(r"ask (\S+) busybox", script)):
             given = (
                 target[4:] if target.startswith("pod/") else "Name: x Address: 10.96.7.7" if "dns/" in target else "w1"
@@ -58,12 +76,89 @@ def _reach(cluster: dict, script: str) -> str:
     return "\n".join(lines)
 
 
-def _pod(name: str, node: str, labels: dict) -> dict:
+def _volume_pod(cluster: dict, script: str) -> str:
+    space = re.search(r"namespaces/(\S+)/pods/", script)[1]
+    ended = {"state": {"terminated": {"message": cluster["said"] or space}}}
+    return json.dumps({"spec": {"nodeName": "w1"}, "status": {"phase": "Succeeded", "containerStatuses": [ended]}})
+
+
+def _guard(cluster: dict, script: str) -> str:
+    """What the pods found who were told to wait until they are locked out, or until they are let in again."""
+    found = "failed" if [("locked" if "if !" in script else "freed"), "policy"] in cluster["unreached"] else "ok"
+    return "\n".join(f"pod probe-{node}\n@ {node} {found}" for node in cluster["nodes"])
+
+
+def _pod(name: str, node: str, labels: dict, namespace: str = "kube-system") -> dict:
     return {
-        "metadata": {"name": name, "labels": labels, "creationTimestamp": MADE},
-        "spec": {"nodeName": node},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels, "creationTimestamp": MADE},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"name": "main", "image": f"example.com/{name.rpartition('-')[0]}:1"}],
+        },
         "status": RUNNING,
     }
+
+
+WORKLOADS = {
+    "calico-node": ("DaemonSet", "kube-system"),
+    "metrics-server": ("Deployment", "kube-system"),
+    "local-path-provisioner": ("Deployment", "local-path-storage"),
+    "kube-web-view": ("Deployment", "kprov-dashboard"),
+}
+
+
+def _addon_pods(cluster: dict, namespace: str) -> list[dict]:
+    """One on each node of a DaemonSet, one of a Deployment on the last node."""
+    return [
+        _pod(f"{name}-{node}", node, {"app": name}, namespace)
+        for name, (kind, where) in WORKLOADS.items()
+        if where == namespace
+        for node in (cluster["nodes"] if kind == "DaemonSet" else cluster["nodes"][-1:])
+    ]
+
+
+def _items(cluster: dict, pods: list[dict]) -> str:
+    return json.dumps(
+        {"items": [{**pod, "status": cluster["states"].get(pod["metadata"]["name"], pod["status"])} for pod in pods]}
+    )
+
+
+def _live(cluster: dict, kind: str) -> str:
+    items = []
+    for name, (its_kind, namespace) in WORKLOADS.items():
+        wanted = len(cluster["nodes"]) if its_kind == "DaemonSet" else 1
+        ready = cluster["replicas"].get(name, wanted)
+        status = {"numberReady": ready, "readyReplicas": ready, "updatedReplicas": wanted}
+        if its_kind == "DaemonSet":
+            status |= {"desiredNumberScheduled": wanted, "updatedNumberScheduled": wanted}
+        items.append(
+            {
+                "kind": its_kind,
+                "metadata": {"name": name, "namespace": namespace, "creationTimestamp": MADE},
+                "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {"spec": {}}},
+                "status": {**status, "observedGeneration": 1},
+            }
+        )
+    return json.dumps({"items": [each for each in items if each["kind"] == kind]})
+
+
+def _sets(_cluster: dict, _host: str) -> str:
+    names = ("calico", "metrics-server", "local-path-provisioner", "dashboard")
+    return json.dumps({"items": [{"metadata": {"name": x, "labels": {"kprov.io/addon-set": x}}} for x in names]})
+
+
+def _classes(_cluster: dict, _host: str) -> str:
+    marks = {"storageclass.kubernetes.io/is-default-class": "true"}
+    return json.dumps({"items": [{"metadata": {"name": "local-path", "annotations": marks}}]})
+
+
+def _services(_cluster: dict, _host: str) -> str:
+    spec = {"clusterIP": "10.96.9.9", "ports": [{"port": 80}]}
+    return json.dumps({"items": [{"metadata": {"name": "dashboard", "namespace": "kprov-dashboard"}, "spec": spec}]})
+
+
+def _metrics(cluster: dict, _host: str) -> str:
+    return json.dumps({"items": [{"metadata": {"name": node}} for node in cluster["nodes"]]})
 
 
 def _system_pods(cluster: dict, _host: str) -> str:
@@ -71,13 +166,17 @@ def _system_pods(cluster: dict, _host: str) -> str:
     pods += [_pod("coredns-1", cluster["nodes"][-1], {"k8s-app": "kube-dns"})]
     for kind in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"):
         pods += [_pod(f"{kind}-{node}", node, {}) for node in cluster["control_planes"]]
-    return json.dumps({"items": pods})
+    return _items(cluster, [*pods, *_addon_pods(cluster, "kube-system")])
 
 
 def _nodes(cluster: dict, _host: str) -> str:
     def one(name: str) -> dict:
         status = {
-            "conditions": [{"type": "Ready", "status": "True", "message": "kubelet is posting ready status"}],
+            "conditions": [
+                {"type": "Ready", "status": "False", "message": cluster["not_ready"]}
+                if cluster["not_ready"]
+                else {"type": "Ready", "status": "True", "message": "kubelet is posting ready status"}
+            ],
             "addresses": [{"type": "InternalIP", "address": address(cluster, name)}],
         }
         return {"metadata": {"name": name, "creationTimestamp": MADE}, "spec": {}, "status": status}
@@ -114,6 +213,16 @@ _FIXED = {
     "system-pods": _system_pods,
     "health.kube-controller-manager": lambda _c, _h: "ok",
     "health.kube-scheduler": lambda _c, _h: "ok",
+    "cni": lambda c, h: c["files"].get(h, "10-calico.conflist"),
+    "live.daemonset": lambda c, _h: _live(c, "DaemonSet"),
+    "live.deployment": lambda c, _h: _live(c, "Deployment"),
+    "pods.local-path-storage": lambda c, _h: _items(c, _addon_pods(c, "local-path-storage")),
+    "pods.kprov-dashboard": lambda c, _h: _items(c, _addon_pods(c, "kprov-dashboard")),
+    "sets": _sets,
+    "classes": _classes,
+    "services.kprov-dashboard": _services,
+    "metrics": _metrics,
+    "events": lambda _c, _h: '{"items": []}',
     "now": lambda _c, _h: "1767355200",
     "stale": lambda _c, _h: '{"items": []}',
     "pods": _probe_pods,

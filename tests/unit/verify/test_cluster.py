@@ -61,7 +61,7 @@ def test_an_api_server_that_refuses_the_probe_is_quoted_and_what_was_made_is_rem
 
 
 def test_a_service_without_pods_behind_it_is_not_asked(fake: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_DEADLINE_S", 0.0)
+    monkeypatch.setattr(cluster, "DEADLINE_S", 0.0)
     fake.world["answers"] = {"m1": {"endpoints": ["Error from server (NotFound)", 1]}}
     with under_test(fake) as asked:
         assert asked.probe.behind == frozenset()

@@ -30,8 +30,17 @@ case $url in
   *) echo 'wget: download timed out' >&2; exit 1;;
 esac
 """
+# 'busybox timeout 2 wget ...' and 'busybox ping ...': the kernel of probe-a learns from a first packet, which is lost,
+# that it must send the next one in fragments; the path from probe-b carries packets of 1450 bytes whole.
 BUSYBOX = """#!/bin/sh
-shift 2; exec "$@"
+[ "$1" = ping ] || { shift 2; exec "$@"; }
+for address; do :; done
+[ "$NODE" = probe-b ] && exit 0
+case $* in *"-s 1422 "*) ;; *) exit 2;; esac
+[ -e "$TMPDIR/$NODE-$address" ] || { touch "$TMPDIR/$NODE-$address"; exit 1; }
+"""
+CAT = """#!/bin/sh
+case $1 in /sys/class/net/eth0/mtu) echo 1450;; *) exec /bin/cat "$@";; esac
 """
 NSLOOKUP = """#!/bin/sh
 printf 'Server: 10.96.0.10\\n\\nName: %s\\nAddress: 10.96.7.7\\n' "$2"
@@ -45,6 +54,7 @@ def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: 
         "nslookup": NSLOOKUP,
         "sleep": "#!/bin/sh\n",
         "busybox": BUSYBOX,
+        "cat": CAT,
     }.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -65,10 +75,14 @@ def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: 
             "pod/w2": False,
             "service": True,
             "dns/kubernetes.default.svc.cluster.local": True,
+            "mtu": True,
+            "full/m1": pod == "probe-b",
         }
+        assert found[pod]["mtu"].text == "1450"
         assert found[pod]["pod/m1"].text == "m1"
         assert found[pod]["pod/w1"].text == "wget: download timed out"
         assert "10.96.7.7" in found[pod]["dns/kubernetes.default.svc.cluster.local"].text.split()
+    assert found["probe-a"]["full/m1"].text == "packets of 1450 bytes, the MTU of the pod, pass in fragments only"
     assert not [path for path in tmp_path.iterdir() if path.is_dir()], "nothing is left on the control plane"
 
 

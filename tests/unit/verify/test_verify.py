@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kprov.errors import InputError
+from kprov.verify.promises import Promises
 from kprov.verify.run import unreachable, verify
 
 if TYPE_CHECKING:
@@ -138,3 +139,133 @@ def test_an_interruption_removes_the_probe_before_it_is_passed_on(fake: FakeClus
         verify(fake.settings, interrupt)
     asked = [question for _, question in fake.asked]
     assert asked.index("create.0") < next(i for i, question in enumerate(asked) if question.startswith("delete."))
+
+
+LACKS = {"name": "main", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no route"}}}
+CRASHES = {
+    "name": "main",
+    "ready": False,
+    "restartCount": 5,
+    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    "lastState": {"terminated": {"exitCode": 1}},
+}
+POLICY = "a NetworkPolicy shuts its pod off, and lets it go"
+
+
+def pending(*states: dict[str, object]) -> dict[str, object]:
+    return {"phase": "Pending", "containerStatuses": list(states)}
+
+
+def test_an_image_that_no_node_has_is_told_once_and_not_by_what_follows(fake: FakeCluster) -> None:
+    nodes = ("m1", "m2", "w1")
+    fake.world["states"] = {f"calico-node-{node}": pending(LACKS) for node in nodes}
+    fake.world["states"] |= {"coredns-1": pending(), "metrics-server-w1": pending()}
+    fake.world["replicas"] = {"calico-node": 0, "metrics-server": 0}
+    fake.world["not_ready"] = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady"
+    fake.world["files"] = dict.fromkeys(nodes, "")
+    fake.save()
+    results = verify(fake.settings)
+    assert bad(results) == {("network", "the images of calico are there", "")}
+    said = results.bad[0].message
+    assert said.startswith("m1, m2, w1: calico lacks example.com/calico-node:1: ImagePullBackOff no route (")
+    assert "kprov bundle import" in said
+
+
+def test_each_fault_of_the_network_fails_its_own_check(fake: FakeCluster) -> None:
+    fake.world["files"] = {"m1": "", "w1": "05-other.conf\n10-calico.conflist"}
+    fake.world["states"] = {"calico-node-m2": pending(CRASHES)}
+    fake.world["unreached"] = [["w1", "full/m1"], ["locked", "policy"]]
+    fake.save()
+    results = verify(fake.settings)
+    assert bad(results) == {
+        ("network", "pods get their network from calico", "m1"),
+        ("network", "pods get their network from calico", "w1"),
+        ("network", "calico-node runs", "m2"),
+        ("network", "packets of its pod's MTU reach the pod on m1", "w1"),
+        *(("network", POLICY, node) for node in ("m1", "m2", "w1")),
+    }
+    said = {(check.name, check.host): check.message for check in results.bad}
+    assert "10-calico.conflist is missing" in said["pods get their network from calico", "m1"]
+    assert "05-other.conf comes before" in said["pods get their network from calico", "w1"]
+    crashed = said["calico-node runs", "m2"]
+    assert crashed.endswith("5 restarts, the last with exit code 1: Failed to find any valid interface to use")
+    assert "in spite of a policy" in said[POLICY, "m1"]
+
+
+def test_pods_with_another_mtu_than_the_files_are_told(fake: FakeCluster) -> None:
+    promised = replace(fake.settings.promised, network=replace(fake.settings.promised.network, mtu=1400))
+    fake.save()
+    results = verify(replace(fake.settings, promised=promised))
+    assert bad(results) == {("network", "pods have the MTU of the cluster file", node) for node in ("m1", "m2", "w1")}
+
+
+def test_what_follows_from_two_nodes_that_do_not_reach_each_other_is_skipped(fake: FakeCluster) -> None:
+    names = ("probe.NS.svc.cluster.local", "kubernetes.default.svc.cluster.local")
+    fake.world["unreached"] = [["m1", "pod/w1"], ["m1", "service"], *(["m1", f"dns/{name}"] for name in names)]
+    fake.world["answers"] = {"m1": {"metrics": ["the server is currently unable to handle the request", 1]}}
+    fake.save()
+    results = verify(fake.settings)
+    assert bad(results) == {("network", "its pod reaches the pod on w1", "m1")}
+    skipped = {(check.name, check.host): check.message for check in results.checks if check.outcome == "skipped"}
+    assert skipped["packets of its pod's MTU reach the pod on w1", "m1"] == "no packet reaches it at all"
+    assert skipped["its pod resolves a service's name", "m1"] == "pods on w1 are not reached from m1"
+    assert skipped["kubectl top knows what the node uses", "m2"] == "pods on w1 are not reached from m1"
+
+
+def test_each_fault_of_an_add_on_fails_its_own_check(fake: FakeCluster) -> None:
+    fake.world["replicas"] = {"kube-web-view": 0}
+    fake.world["said"] = "something else"
+    fake.world["answers"] = {
+        "m1": {
+            "door.1": ["curl: (7) Failed to connect", 7],
+            "classes": ['{"items": [{"metadata": {"name": "local-path"}}]}', 0],
+            "metrics": ['{"items": [{"metadata": {"name": "m1"}}, {"metadata": {"name": "m2"}}]}', 0],
+        }
+    }
+    fake.save()
+    results = verify(fake.settings)
+    assert bad(results) == {
+        ("addons", "Deployment kprov-dashboard/kube-web-view is available", ""),
+        ("addons", "kubectl top knows what the node uses", "w1"),
+        ("storage", "local-path is the one default StorageClass", ""),
+        ("storage", "a pod reads from a volume of local-path what another wrote", ""),
+    }
+    said = {check.name: check.message for check in results.bad}
+    assert "0 of 1 pods ready" in said["Deployment kprov-dashboard/kube-web-view is available"]
+    assert said["kubectl top knows what the node uses"] == "it knows m1, m2"
+    assert "by default it is none" in said["local-path is the one default StorageClass"]
+    assert "something else was read" in said["a pod reads from a volume of local-path what another wrote"]
+    (port,) = [check for check in results.checks if check.outcome == "skipped"]
+    assert (port.name, port.message) == (
+        "the dashboard answers at port 31000",
+        "Deployment kprov-dashboard/kube-web-view has 0 of 1 pods ready",
+    )
+
+
+def test_an_add_on_that_was_never_applied_is_told_by_its_name(fake: FakeCluster) -> None:
+    promised = replace(fake.settings.promised, sets=(*fake.settings.promised.sets, "metallb"))
+    fake.save()
+    results = verify(replace(fake.settings, promised=promised))
+    assert bad(results) == {("addons", "metallb was applied", "")}
+    assert "run 'kprov up'" in results.bad[0].message
+
+
+def test_a_dashboard_with_a_login_must_not_be_open_on_any_node(fake: FakeCluster) -> None:
+    (door,) = fake.settings.promised.doors
+    promised = replace(fake.settings.promised, doors=(replace(door, open=False),))
+    fake.world["answers"] = {"m1": {f"door.{number}": ["curl: (7) refused", 7] for number in (0, 1)}}
+    fake.save()
+    results = verify(replace(fake.settings, promised=promised))
+    found = {(check.name, check.host): check.outcome for check in results.checks}
+    assert found["nobody answers at port 31000", "m1"] == "passed"
+    assert ("the dashboard answers at port 31000", "m1") not in found
+    assert bad(results) == {("addons", "nobody answers at port 31000", "w1")}
+
+
+def test_what_is_not_promised_is_not_checked(fake: FakeCluster) -> None:
+    fake.save()
+    results = verify(replace(fake.settings, promised=Promises()))
+    assert results.ok
+    assert {check.suite for check in results.checks} == {"nodes", "control plane", "etcd", "network", "dns"}
+    asked = {question.partition(".")[0] for _, question in fake.asked}
+    assert asked.isdisjoint({"live", "classes", "sets", "services", "metrics", "door", "guard", "pod", "log"})

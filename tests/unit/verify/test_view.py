@@ -55,3 +55,36 @@ def test_a_static_pod_of_a_node_that_just_joined_is_waited_for(
     nodes = {"m2": node(joined, "True")} if joined else {}
     seen = View(nodes, {name: pod(YOUNG, YOUNG, ready=True, static=True) for name in pods}, NOW)
     assert seen.lacks({"kube-apiserver-m2": "m2"}) is lacks
+
+
+def daemons(made: int, wanted: int = 2) -> dict[str, Any]:
+    counts = {"desiredNumberScheduled": wanted, "updatedNumberScheduled": made, "numberReady": made}
+    return {
+        "metadata": {"namespace": "kube-system", "generation": 2},
+        "spec": {"selector": {"matchLabels": {"app": "net"}}},
+        "status": {"observedGeneration": 2, **counts},
+    }
+
+
+def of_daemons(node_name: str, **status: Any) -> dict[str, Any]:
+    made = pod(OLD, OLD, ready=True)
+    made["metadata"] |= {"name": f"net-{node_name}", "namespace": "kube-system", "labels": {"app": "net"}}
+    return {**made, "spec": {"nodeName": node_name, "containers": []}, "status": made["status"] | status}
+
+
+def seen(live: dict[str, Any], *pods: dict[str, Any], second_node: str = "True") -> View:
+    nodes = {"m1": node(OLD, "True"), "w1": node(OLD, second_node)}
+    return View(nodes, {each["metadata"]["name"]: each for each in pods}, NOW, live={("DaemonSet", "", ""): live})
+
+
+def test_pods_that_are_about_to_be_replaced_are_waited_for() -> None:
+    assert seen(daemons(2), of_daemons("m1"), of_daemons("w1")).settled
+    rolls = seen(daemons(1), of_daemons("m1"))
+    assert not rolls.settled
+    assert rolls.starting
+
+
+def test_a_controller_that_cannot_go_on_is_not_waited_for() -> None:
+    waiting = {"name": "net", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    assert seen(daemons(1), of_daemons("m1"), of_daemons("w1", containerStatuses=[waiting])).settled
+    assert seen(daemons(1), of_daemons("m1"), second_node="False").settled, "nothing can be made on a node that is down"
