@@ -40,10 +40,11 @@ def verify(settings: Settings, file: Path, output: Output, junit: Path | None, h
     from kprov.events import PhaseFinished, PhaseStarted  # noqa: PLC0415
     from kprov.report.results import junit_xml, results_dict  # noqa: PLC0415
     from kprov.spec.load import load  # noqa: PLC0415
+    from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
     from kprov.verify.run import PHASE, unreachable  # noqa: PLC0415
     from kprov.verify.run import verify as run  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load(file, waived=WAIVABLE)
     promised = _promised(loaded)
     only = [name.strip() for name in nodes.split(",") if name.strip()]
     with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:

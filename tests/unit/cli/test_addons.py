@@ -96,6 +96,18 @@ def test_an_open_door_without_a_lab_can_be_had_and_closed(run: Run) -> None:
     run("addons", "enable", "metrics-server")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("verify",), ("preflight",), ("lab", "ssh", "m1"), ("dashboard",), ("trust", "m2"), ("addons", "list")],
+)
+def test_a_cluster_that_was_made_so_can_be_looked_at(
+    words: tuple[str, ...], run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run("addons", "enable", "headlamp", "access=lab-open", "--yes-really")
+    assert main.run(words) in (0, 2)
+    assert "yes-really" not in capfd.readouterr().err
+
+
 def test_mode_and_link_of_the_file_stay(run: Run, tmp_path: Path) -> None:
     real = tmp_path / "real.yaml"
     Path("cluster.yaml").rename(real)
