@@ -52,8 +52,8 @@ integration: setup ## Converge single real nodes, twice
 e2e: setup browser ## Make a real cluster, prove it, repeat it, hurt it, remove it; open its dashboard
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py tests/e2e/test_dashboard.py
 
-drill: setup ## Cut an up off at ten moments (half an hour), and make the book's nine nodes
-	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_nine.py
+drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
+	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py
 
 fmt: $(VENV)/.ready ## Format the code
 	@$(BIN)/ruff check --fix-only -q .
