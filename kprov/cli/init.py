@@ -66,7 +66,7 @@ def _hosts(text: str) -> tuple[IPv4Address, ...]:
     "--network",
     "plugin",
     type=click.Choice(get_args(NetworkPlugin)),
-    help="What connects the pods.  [default: bridge for containers, else calico]",
+    help="What connects the pods.  [default: bridge, for nodes on one layer-2 segment]",
 )
 @click.option(
     "--hosts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path  # noqa: TC003 - click passes it
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def down(settings: Settings, file: Path) -> None:
     assert loaded.spec.lab is not None  # noqa: S101 - _loaded
     machines = provider(loaded.spec.lab.provider)
     with exclusive(loaded.paths), open_sink(settings.verbosity, color=settings.color) as emit:
-        removed = machines.down(loaded.spec.cluster, emit)
+        removed = machines.down(loaded.spec.cluster, emit, str(loaded.paths.file.resolve()))
         forget(loaded.paths)
     click.echo(f"{loaded.spec.cluster}: {removed} machine{'s' if removed != 1 else ''} removed")
 
@@ -105,6 +106,8 @@ def ssh(file: Path, node: str, command: tuple[str, ...]) -> None:
             where=str(loaded.paths.ssh_config),
             remedy="Run 'kprov lab up' or 'kprov trust' first.",
         )
+    if shutil.which("ssh") is None:
+        raise InputError("ssh is not installed here", where="PATH", remedy="Run `apt-get install openssh-client`.")
     os.execvp("ssh", ["ssh", "-F", str(loaded.paths.ssh_config), node, *command])  # noqa: S606 - ssh takes this terminal
 
 

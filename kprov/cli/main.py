@@ -109,7 +109,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with kprov.make_context("kprov", list(arguments)) as context:
             kprov.invoke(context)
-        sys.stdout.flush()
+        if sys.stdout:  # closed by whoever started us
+            sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, Exception) as error:

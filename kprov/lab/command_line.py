@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CLUSTER = "kprov.cluster"
 """Label of everything that a lab makes; its value is the cluster's name."""
 _NODE, _ADDRESS, _IMAGE, _UNREACHABLE = "kprov.node", "kprov.address", "kprov.image", "kprov.unreachable"
+_HOME = "kprov.home"
 
 _SLOW_S = 600
 """A killed engine leaves half-made things: better wait for one on an overloaded host."""
@@ -68,6 +69,7 @@ class CommandLine:
             *(("--disable-dns",) if self.name == "podman" else ()),
             *("--label", f"{CLUSTER}={network.cluster}"),
             *("--label", f"{_UNREACHABLE}={','.join(map(str, network.unreachable))}"),
+            *("--label", f"{_HOME}={network.home}"),
             network.name,
             what=f"the network {network.name} cannot be made",
         )
@@ -203,6 +205,7 @@ def parse_networks(inspected: str) -> tuple[NodeNetwork, ...]:
                 subnets=tuple(IPv4Network(subnet) for subnet in subnets if ":" not in subnet),
                 interface=one.get("network_interface") or f"br-{one.get('Id', '')[:12]}",
                 unreachable=tuple(IPv4Network(net) for net in labels.get(_UNREACHABLE, "").split(",") if net),
+                home=labels.get(_HOME, ""),
             )
         )
     return tuple(found)

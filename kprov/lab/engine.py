@@ -35,13 +35,14 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class NodeNetwork:
-    """A network of the engine; ``cluster`` is empty where kprov did not make it."""
+    """A network of the engine; ``cluster`` is empty where kprov did not make it, ``home`` is its cluster file."""
 
     name: str
     cluster: str
     subnets: tuple[IPv4Network, ...]
     interface: str
     unreachable: tuple[IPv4Network, ...]
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)

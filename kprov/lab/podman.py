@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kprov.errors import CheckFailed
+from kprov.errors import CheckFailed, InputError
 from kprov.events import Emit, Notice, Progress
 from kprov.lab import image, needs
 from kprov.lab.checks import Seen, objections
@@ -20,8 +21,7 @@ from kprov.ssh.authorized import ADMIT, one_line
 from kprov.ssh.fan_out import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from kprov.lab.recipe import Recipe
 
@@ -103,15 +103,16 @@ class ContainerLab:
             self._await_ssh(lab, emit)
             return sum(changed.values())
 
-    def down(self, name: str, emit: Emit) -> int:
+    def down(self, name: str, emit: Emit, home: str = "") -> int:
         """Remove everything that ``up`` made but the node image; return how many machines were removed.
 
         Raises:
-            InputError: the engine cannot be used; or another kprov works on this lab.
+            InputError: the engine cannot be used; another kprov works on this lab; it belongs to another cluster file.
             CheckFailed: the engine failed.
         """
         needs.require(self._engine, self._host)
         with alone(name, self._patience.lock_s):
+            _refuse_other(name, home, self._engine.networks())
             removed = sweep(self._engine, self._host, name, emit, self._patience.settle_s)
             restore_after_last(self._engine, self._host, emit)
         return removed
@@ -144,6 +145,7 @@ class ContainerLab:
             inotify=self._host.parameter(INOTIFY) or 0,
             inotify_can_be_set=self._host.can_set(INOTIFY),
         )
+        _refuse_other(lab.name, lab.home, seen.engine.networks)
         needs.refuse(objections(lab, seen), f"the lab {lab.name} cannot be made on this host")
         return seen.engine
 
@@ -163,7 +165,7 @@ class ContainerLab:
         """
         name = f"kprov-{lab.name}-{secrets.token_hex(2)}"
         try:
-            self._engine.create_network(NodeNetwork(name, lab.name, (lab.subnet,), "", lab.unreachable))
+            self._engine.create_network(NodeNetwork(name, lab.name, (lab.subnet,), "", lab.unreachable, lab.home))
         except CheckFailed:
             # A podman that outlived a killed kprov may have made it meanwhile.
             made = [network.name for network in self._engine.networks() if network.cluster == lab.name]
@@ -239,6 +241,22 @@ class ContainerLab:
 
     def _runs(self, cluster: str, name: str) -> bool:
         return any(one.name == name and one.state == "running" for one in self._engine.containers(cluster))
+
+
+def _refuse_other(name: str, home: str, networks: Sequence[NodeNetwork]) -> None:
+    """Refuse a lab of this name that belongs to another cluster file, as long as that file is there.
+
+    Raises:
+        InputError: with the file that it belongs to.
+    """
+    owner = next((network.home for network in networks if network.cluster == name and network.home), home)
+    if home and owner != home and Path(owner).is_file():
+        raise InputError(
+            f"the lab {name} belongs to another cluster file",
+            where=owner,
+            why="names of labs are unique on a host",
+            remedy=f"Give this cluster another name (key `cluster`), or remove that lab: kprov lab down -f {owner}",
+        )
 
 
 def _tell_extra(lab: LabRequest, existing: Mapping[str, Container], emit: Emit) -> None:

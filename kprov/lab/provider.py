@@ -30,7 +30,8 @@ class LabRequest:
     ``name`` is the cluster's; two labs with different names and subnets stand side by side. ``unreachable`` are
     networks that live inside the lab only (pods, services): the host refuses to route them, so that a stray packet goes
     nowhere.
-    ``public_key`` is an OpenSSH public key that root accepts on every machine.
+    ``public_key`` is an OpenSSH public key that root accepts on every machine. ``home`` is the cluster file to
+    which the lab belongs: no other file's commands touch it while that file is there; empty, it is anybody's.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LabRequest:
     unreachable: tuple[IPv4Network, ...]
     cpus: int
     memory_mib: int
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,12 @@ class Provider(Protocol):
         It returns when SSH answers on all of them.
         """
 
-    def down(self, name: str, emit: Emit) -> int:
-        """Remove everything that ``up`` made but cached images; return how many machines were removed."""
+    def down(self, name: str, emit: Emit, home: str = "") -> int:
+        """Remove everything that ``up`` made but cached images; return how many machines were removed.
+
+        Raises:
+            InputError: the lab belongs to another cluster file than ``home``.
+        """
 
     def status(self, lab: LabRequest) -> tuple[Machine, ...]:
         """Every machine of the request, with its state and host keys."""

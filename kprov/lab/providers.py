@@ -47,12 +47,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kprov" / "node-image"
 
 
-def lab_request(spec: ClusterSpec, public_key: str) -> LabRequest:
+def lab_request(spec: ClusterSpec, public_key: str, file: Path | None = None) -> LabRequest:
     """What the cluster file asks of a provider.
 
     Args:
         spec: a cluster with a ``lab``.
         public_key: the OpenSSH public key that root is to accept, as one line.
+        file: the cluster file, to which the lab is to belong.
 
     Raises:
         InputError: the file has no ``lab``, or its nodes do not lie in one /24 and it names no subnet.
@@ -71,6 +72,7 @@ def lab_request(spec: ClusterSpec, public_key: str) -> LabRequest:
         unreachable=(spec.network.pods, spec.network.services),
         cpus=spec.lab.cpus,
         memory_mib=spec.lab.memory_mib,
+        home=str(file.resolve()) if file else "",
     )
 
 

@@ -26,7 +26,7 @@ class EnsureLab:
 
     def foresee(self, loaded: Loaded, provider: Provider | None) -> None:  # noqa: D102 - see Foresees
         if provider is not None:
-            provider.check(lab_request(loaded.spec, ""))
+            provider.check(lab_request(loaded.spec, "", loaded.paths.file))
 
     def should_run(self, context: Context) -> bool:  # noqa: D102 - see Phase
         return context.provider is not None
@@ -34,7 +34,7 @@ class EnsureLab:
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
         provider = context.provider
         assert provider is not None  # noqa: S101 - should_run
-        request = lab_request(context.spec, public_key(context.loaded))
+        request = lab_request(context.spec, public_key(context.loaded), context.paths.file)
         changed = provider.up(request, context.emit)
         port = context.spec.ssh.port
         pins = {(str(machine.address), port): machine.host_keys for machine in provider.status(request)}

@@ -74,7 +74,9 @@ def resolve(spec: ClusterSpec, *, file: str, line: int = 0, line_of: Callable[[s
         raise SpecError([Problem(file, line, key, f"no rules for Kubernetes {version}", f"one of {newest}")])
     if not set(spec.bundle.source) & set(release.sources):
         wrong = f"Kubernetes {version} does not come from {' or '.join(spec.bundle.source)}"
-        right = f"bundle.source: {release.sources[0]}; or another version: {newest}"
+        others = [entry for entry in known.values() if set(spec.bundle.source) & set(entry.sources)]
+        served = ", ".join(patch for entry in others for patch in entry.patches)
+        right = f"bundle.source: {release.sources[0]}" + (f"; or another version: {served}" if served else "")
         raise SpecError([Problem(file, line, key, wrong, right)])
     lacking = [Problem(file, line_of(name), name, wrong, right) for name, wrong, right in refusals(spec)]
     if lacking:

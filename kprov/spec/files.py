@@ -79,6 +79,8 @@ def save(path: Path, text: str, *, force: bool = False) -> None:
     try:
         if path.is_dir():
             raise InputError("this is a folder", where=where, remedy="Name a file in it with --to.")
+        if path.exists() and not path.is_file():
+            raise InputError("this is no regular file", where=where, remedy="Name another file with --to; '-' prints.")
         if not force and os.path.lexists(path):
             raise InputError("there is a file already", where=where, remedy="Choose another with --to, or use --force.")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -80,15 +80,13 @@ def template(wish: Wish) -> str:
 
 
 def _sections(wish: Wish) -> Iterator[str]:
-    plugin = wish.plugin or ("bridge" if wish.provider in _CONTAINERS else "calico")
-    from_packages = wish.provider in _CONTAINERS or plugin == "bridge"
-    yield _HEAD.format(name=flow(wish.name), version="1.20.2" if from_packages else "1.36.4")
+    yield _HEAD.format(name=flow(wish.name), version="1.20.2")
     yield from _nodes(wish)
     yield _LAB.format(provider=wish.provider, subnet=_subnet(wish)) if wish.provider != "none" else _NO_LAB
     yield _SSH[wish.provider]
-    yield _NETWORK.format(plugin=plugin)
+    yield _NETWORK.format(plugin=wish.plugin or "bridge")
     yield _ADDONS
-    yield _PACKAGES if from_packages else _UPSTREAM
+    yield _PACKAGES
 
 
 def _subnet(wish: Wish) -> IPv4Network:
@@ -204,9 +202,4 @@ _PACKAGES = """\
 # those of calico and weave, are brought as archives: kprov bundle import ARCHIVE.
 bundle:
   source: packages
-"""
-_UPSTREAM = """\
-# Where the parts come from: upstream takes them from the release servers of each project.
-bundle:
-  source: upstream
 """

@@ -77,7 +77,7 @@ def cni_configurations(text: str) -> list[str]:
 
     Of several, the first by name is used (containerd, pkg/cri/config: max_conf_num 1).
 
-    >>> cni_configurations("20-b.conf\n10-a.conflist\ncalico-kubeconfig")
+    >>> cni_configurations("20-b.conf\\n10-a.conflist\\ncalico-kubeconfig")
     ['10-a.conflist', '20-b.conf']
     """
     return sorted(name for name in text.splitlines() if name.endswith((".conf", ".conflist", ".json")))

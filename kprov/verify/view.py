@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from kprov.verify.pods import YOUNG_S, began, gives_up, pod_ready, troubles
+from kprov.verify.pods import YOUNG_S, began, gives_up, pod_ready, pod_runs, troubles
 from kprov.verify.questions import KUBECTL
 from kprov.verify.workloads import belongs, rolling
 
@@ -112,12 +112,13 @@ class View:
         return late or gives_up(pod) or any(each.crashed for each in troubles(pod, self.now))
 
     def lacks(self, static_pods: Mapping[str, str]) -> bool:
-        """Whether a static pod, given by name with its node, is yet to be shown of a node that joined shortly ago.
+        """Whether a static pod, given by name with its node, is yet to be shown running of a node that just joined.
 
         A kubelet that could not tell the API of one tries again within a minute and a half (its sync frequency, with
         jitter: kubernetes, pkg/kubelet/pod_workers.go), as it does where the node's earlier self was just deleted.
         """
-        missing = (self.nodes.get(node) for name, node in static_pods.items() if name not in self.system_pods)
+        running = {name for name, pod in self.system_pods.items() if pod_runs(pod)}
+        missing = (self.nodes.get(node) for name, node in static_pods.items() if name not in running)
         return any(node is not None and self.young(node) for node in missing)
 
 

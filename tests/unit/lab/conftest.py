@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 KEY = "ssh-ed25519 AAAAC3Nz kprov"
 
 
-def request(name: str = "one", subnet: str = "10.97.1.0/24", nodes: int = 3, pods: str = "10.244.0.0/16") -> LabRequest:
+def request(
+    name: str = "one", subnet: str = "10.97.1.0/24", nodes: int = 3, pods: str = "10.244.0.0/16", home: str = ""
+) -> LabRequest:
     net = IPv4Network(subnet)
     return LabRequest(
         name=name,
@@ -27,6 +29,7 @@ def request(name: str = "one", subnet: str = "10.97.1.0/24", nodes: int = 3, pod
         unreachable=(IPv4Network(pods),),
         cpus=2,
         memory_mib=2048,
+        home=home,
     )
 
 
@@ -42,8 +45,8 @@ class Bench:
     def up(self, wanted: LabRequest) -> int:
         return self.lab.up(wanted, self.said.append)
 
-    def down(self, name: str) -> int:
-        return self.lab.down(name, self.said.append)
+    def down(self, name: str, home: str = "") -> int:
+        return self.lab.down(name, self.said.append, home)
 
     @property
     def states(self) -> dict[str, str]:

@@ -157,3 +157,19 @@ def test_only_one_kprov_works_on_a_lab(bench):
         bench.up(request(name))
     assert bench.engine.made == {}
     assert bench.up(request(name)) == 3
+
+
+def test_a_lab_belongs_to_the_file_that_made_it(bench, tmp_path):
+    ours, theirs = tmp_path / "ours.yaml", tmp_path / "theirs.yaml"
+    for file in (ours, theirs):
+        file.touch()
+    bench.up(request(home=str(ours)))
+    for refused in (lambda: bench.up(request(home=str(theirs))), lambda: bench.down("one", str(theirs))):
+        with pytest.raises(InputError, match="belongs to another cluster file") as told:
+            refused()
+        assert told.value.where == str(ours)
+        assert f"kprov lab down -f {ours}" in told.value.remedy
+    assert len(bench.engine.containers()) == 3
+    assert bench.up(request(home=str(ours))) == 0
+    ours.unlink()
+    assert bench.down("one", str(theirs)) == 3, "a lab whose file is gone can be removed from elsewhere"

@@ -122,8 +122,10 @@ def test_a_wrong_node_is_told_in_plain_words(only, base, entry, key, wrong, righ
         ("version", "It belongs in kubernetes.version or network.version."),
         (
             "packages",
-            "Known here: cluster, kubernetes, nodes, ssh, endpoint, network, etcd, runtime, encryption, audit, "
-            "pod_security, addons, bundle, lab.",
+            (
+                "Known here: cluster, kubernetes, nodes, ssh, endpoint, network, etcd, runtime, encryption, audit, "
+                "pod_security, addons, bundle, lab."
+            ),
         ),
     ],
 )

@@ -57,6 +57,11 @@ def test_a_static_pod_of_a_node_that_just_joined_is_waited_for(
     assert seen.lacks({"kube-apiserver-m2": "m2"}) is lacks
 
 
+def test_a_static_pod_that_is_only_announced_is_waited_for() -> None:
+    announced = {"metadata": {"creationTimestamp": YOUNG}, "status": {"phase": "Pending"}}
+    assert View({"m2": node(YOUNG, "True")}, {"kube-apiserver-m2": announced}, NOW).lacks({"kube-apiserver-m2": "m2"})
+
+
 def daemons(made: int, wanted: int = 2) -> dict[str, Any]:
     counts = {"desiredNumberScheduled": wanted, "updatedNumberScheduled": made, "numberReady": made}
     return {
