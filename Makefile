@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages browser lab down test unit golden lint integration e2e drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit golden lint integration e2e addons drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,11 @@ lint: $(VENV)/.ready ## Types, style, architecture, roles
 integration: setup ## Converge single real nodes, twice
 	@sh tools/as-root.sh $(PYTEST) -v tests/integration
 
-e2e: setup browser ## Make a real cluster, prove it, repeat it, hurt it, remove it; open its dashboard
-	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py tests/e2e/test_dashboard.py
+e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py
+
+addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
+	@sh tools/as-root.sh $(PYTEST) -v $(wildcard tests/e2e/test_addons.py) tests/e2e/test_dashboard.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
 	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py
