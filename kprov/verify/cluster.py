@@ -175,11 +175,14 @@ class ClusterUnderTest:
 
     def _run_probe(self) -> ProbeAnswers:
         try:
-            machine, first = self._entry.result()
-            seen = view(first, self.settings.promised)
+            return self._look_and_probe(*self._entry.result())
         except BaseException as error:
-            self._view.set_exception(error)
+            if not self._view.done():
+                self._view.set_exception(error)  # others wait for it
             raise
+
+    def _look_and_probe(self, machine: Machine, first: dict[str, Answer]) -> ProbeAnswers:
+        seen = view(first, self.settings.promised)
         if seen.settled and not seen.lacks(self._static_pods):
             self._view.set_result(seen)
         try:

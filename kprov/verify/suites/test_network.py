@@ -21,7 +21,7 @@ def test_images(plugin, cluster, settings):
     assert not told, f"{'; '.join(told)} ('kprov bundle import' takes archives of images)"
 
 
-def test_daemon(node, daemon, cluster, pod_is_ready):
+def test_daemon(node, daemon, cluster, told):
     """{daemon.name} runs"""
     live = cluster.view.workload(daemon)
     assert live, f"{daemon} is not there"
@@ -29,11 +29,10 @@ def test_daemon(node, daemon, cluster, pod_is_ready):
         pytest.skip(f"{daemon} is not meant for this node")
     pods = [pod for pod in cluster.view.pods_of(daemon) if pod["spec"].get("nodeName") == node.name]
     assert pods, f"{daemon} has no pod on {node.name}"
-    lacking = [each.image for each in cluster.view.troubles_of(daemon) if each.node == node.name and each.image]
-    if lacking:
+    found = [each for each in cluster.view.troubles_of(daemon) if each.node == node.name]
+    if lacking := [each.image for each in found if each.image]:
         pytest.skip(f"it lacks {', '.join(dict.fromkeys(lacking))}")
-    for pod in pods:
-        pod_is_ready(pod)
+    assert not found, "; ".join(map(told, found))
 
 
 def test_controller(controller, cluster, told, spare_pods):

@@ -116,6 +116,14 @@ def test_only_the_chosen_machines_are_checked_and_what_was_left_out_is_skipped_w
     }
 
 
+def test_an_answer_that_nobody_understands_is_an_error_and_holds_nothing_up(fake: FakeCluster) -> None:
+    fake.world["answers"] = {"m1": {"nodes": ['{"items": [{"metadata": {"name": "m1"}, "status": {}}]}', 0]}}
+    fake.save()
+    results = verify(fake.settings)
+    said = {check.message for check in results.checks if check.outcome == "error"}
+    assert said == {"KeyError: 'creationTimestamp'"}
+
+
 def test_an_unknown_machine_is_refused_before_anything_is_asked(fake: FakeCluster) -> None:
     fake.save()
     with pytest.raises(InputError, match="unknown node w9"):
