@@ -138,9 +138,10 @@ def test_a_killed_node_comes_back(cluster: Cluster) -> None:
 
 
 def test_the_shell_on_a_control_plane_knows_k(cluster: Cluster) -> None:
-    said = cluster.on("m1", "bash -lic 'alias k; complete -p k; k get nodes -o name' 2>/dev/null")
+    said = cluster.on("m1", "bash -lic 'alias k; complete -p k; k get nodes -o name; knodes --no-headers' 2>/dev/null")
     assert "alias k='kubectl'" in said
-    assert "__start_kubectl k" in said
+    assert "complete -F __kprov_complete k" in said
+    assert "containerd://" in said
     assert "node/w1" in said
 
 
