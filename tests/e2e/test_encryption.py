@@ -36,7 +36,7 @@ def with_sections(cluster: Cluster, *sections: str) -> None:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster.of(tmp_path_factory.mktemp("e2e"), "e2e-enc", 5, NODES, network=NETWORK)
+    made = Cluster.of(tmp_path_factory.mktemp("e2e"), "e2e-enc", 7, NODES, network=NETWORK)
     with_sections(made, "encryption: {provider: aescbc}", "audit: {policy: writes}")
     made.kprov("lab", "down")
     try:

@@ -238,7 +238,7 @@ def test_check_mode_counts_and_writes_nothing(etcd, programs):
 
 def test_an_object_that_stays_as_it_was_stops_the_change(etcd, programs):
     (etcd / "a").write_bytes(b"k8s\0plain")
-    programs.add("kubectl", "echo '{\"items\": [1]}'")
+    programs.add("kubectl", """case "$*" in *replace*) cat >/dev/null;; *) echo '{"items": [1]}';; esac""")
     answer, _ = rewritten(programs)
     assert "1 of secrets are still not stored as k8s:enc:aescbc:v1:key2:, a among them" in answer["msg"]
 
