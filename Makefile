@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages browser lab down test unit golden lint integration e2e addons drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e addons drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,10 +33,13 @@ down: setup ## Remove the lab
 browser: # for the tests that open the dashboard; without it they are skipped by name
 	@sh tools/packages.sh chromium || true
 
-test: setup lint unit golden integration e2e ## Run every test, those with real nodes too
+test: setup lint unit programs golden integration e2e ## Run every test, those with real nodes too
 
 unit: $(VENV)/.ready ## Run the tests that need nothing but Python: seconds
 	@$(PYTEST) -q -n auto tests/unit
+
+programs: $(VENV)/.ready ## Run the tests that start whole programs (ansible-playbook, pytest): half a minute
+	@$(PYTEST) -q -n auto tests/programs
 
 golden: $(VENV)/.ready ## Compare what is rendered with files, and roles, catalogs and schemas with each other
 	@$(PYTEST) -q -n auto tests/golden tests/contract

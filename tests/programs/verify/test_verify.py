@@ -14,10 +14,9 @@ from kprov.verify.run import unreachable, verify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakeCluster
-
     from kprov.events import Progress
     from kprov.report.model import Results
+    from tests.unit.verify.conftest import FakeCluster
 
 
 def bad(results: Results) -> set[tuple[str, str, str]]:
