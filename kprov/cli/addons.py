@@ -35,12 +35,12 @@ def addons() -> None:
 def list_(settings: Settings, file: Path, output: Output) -> None:
     """Show everything that can be had, whether it is enabled, and in which version for this Kubernetes."""
     from kprov.addons.offers import offers  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.console.tables import Column, print_json, print_table  # noqa: PLC0415
     from kprov.release.catalog import minor_of  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    spec = load(file, waived=WAIVABLE).spec
+    spec = load_settled(file, WAIVABLE).spec
     found = offers(spec)
     if output == "json":
         print_json(found)
@@ -139,12 +139,12 @@ def _checked(text: str, file: Path, name: str, *, yes_really: bool) -> tuple[Add
     from kprov.addons.switch import key_of  # noqa: PLC0415 - help needs none of these
     from kprov.errors import InputError, SpecError  # noqa: PLC0415
     from kprov.phases.addons import asked  # noqa: PLC0415
-    from kprov.release.catalog import resolve  # noqa: PLC0415
+    from kprov.release.catalog import resolve, settled  # noqa: PLC0415
     from kprov.spec.load import loads  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
     try:
-        loaded = loads(text, str(file), WAIVABLE if yes_really else ())
+        loaded = settled(loads(text, str(file), WAIVABLE if yes_really else ()))
         addons = asked(loaded, resolve(loaded.spec, file=str(file)))
     except SpecError as error:
         # The lines of a file that is not written help nobody.

@@ -31,12 +31,12 @@ def build(settings: Settings, file: Path, mirror: tuple[str, ...]) -> None:
     The first build from packages compiles Kubernetes and takes some minutes; what is there already is not made again.
     """
     from kprov.cli.session import session  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.phases.base import run_all  # noqa: PLC0415
     from kprov.phases.ensure_bundle import EnsureBundle  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
 
     phases = (EnsureBundle(),)
-    with session("bundle build", load(file), phases, settings, mirrors=mirror) as context:
+    with session("bundle build", load_settled(file), phases, settings, mirrors=mirror) as context:
         run_all(phases, context)
 
 

@@ -26,12 +26,12 @@ def dashboard(file: Path, admin: bool, only_print: bool) -> None:
     whoever shows the token: curl can, browsers cannot. A dashboard with access lab-open needs no way: the addresses of
     the nodes are printed.
     """
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.kubectl.client import program  # noqa: PLC0415 - help needs none of these
     from kprov.kubectl.dashboard import find, node_urls, request_token, wanted  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    loaded = load(file, waived=WAIVABLE)
+    loaded = load_settled(file, WAIVABLE)
     asked = wanted(loaded.spec, str(file))
     kubectl = program(loaded.paths)
     door, urls = find(kubectl, asked), node_urls(loaded.spec)

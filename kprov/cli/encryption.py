@@ -36,11 +36,11 @@ def status(settings: Settings, file: Path, output: Output) -> None:
     """
     from dataclasses import asdict  # noqa: PLC0415 - help needs none of these
 
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.console.tables import print_json  # noqa: PLC0415
     from kprov.phases.encryption import flaws, look  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load_settled(file)
     seen = look(loaded)
     wrong = list(flaws(loaded.spec, seen))
     if output == "json":
@@ -65,12 +65,12 @@ def rotate(settings: Settings, file: Path, check: bool) -> None:
     your own, put a new key there before. Refused, before anything, where a control plane cannot be reached.
     """
     from kprov.cli.session import session  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.phases.base import run_all  # noqa: PLC0415
     from kprov.phases.encryption import RotateKeys, refuse_unencrypted  # noqa: PLC0415
     from kprov.phases.supported import refuse_unsupported  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load_settled(file)
     refuse_unsupported(loaded)
     refuse_unencrypted(loaded)
     phases = (RotateKeys(check=check),)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kprov.cli.options import Settings, common_options, file_option, to_option
+from kprov.cli.settle import load_settled
 from kprov.console.sink import open_sink
 from kprov.errors import SpecError
 from kprov.events import Notice
@@ -17,7 +18,7 @@ from kprov.inventory.importer import from_file
 from kprov.inventory.model import Variables
 from kprov.release.catalog import resolve
 from kprov.spec.files import save
-from kprov.spec.load import load, loads
+from kprov.spec.load import loads
 
 if TYPE_CHECKING:
     from kprov.events import Emit
@@ -63,7 +64,7 @@ def render(settings: Settings, file: Path, style: GroupStyle, form: Format, to: 
     from kprov.inventory import groups  # noqa: PLC0415 - help needs none of these
     from kprov.inventory.write import files, write  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load_settled(file)
     with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:
         values = _variables(loaded, emit)
     made = groups.inventory(loaded.spec, style)

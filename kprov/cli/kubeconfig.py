@@ -25,12 +25,12 @@ def kubeconfig(settings: Settings, file: Path, to: Path | None, use: bool) -> No
     import yaml  # noqa: PLC0415 - help needs none of these
 
     from kprov.cli.session import session  # noqa: PLC0415
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.phases import kubeconfig as configs  # noqa: PLC0415
     from kprov.phases.fetch_kubeconfig import ask  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    with session("kubeconfig", load(file, waived=WAIVABLE), (), settings) as context:
+    with session("kubeconfig", load_settled(file, WAIVABLE), (), settings) as context:
         admin, _ = ask(context)
     own = configs.for_this_machine(admin, context.spec)
     if str(to) == "-":

@@ -117,10 +117,10 @@ def _loaded(file: Path) -> Loaded:
     Raises:
         InputError: it has none, or cannot be used.
     """
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.errors import InputError  # noqa: PLC0415 - help needs none of these
-    from kprov.spec.load import load  # noqa: PLC0415
 
-    loaded = load(file)
+    loaded = load_settled(file)
     if loaded.spec.lab is None:
         raise InputError(
             "this cluster has no lab",

@@ -31,6 +31,7 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
     import time  # noqa: PLC0415 - help needs none of these
     from datetime import UTC, datetime  # noqa: PLC0415
 
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.console.sink import open_sink  # noqa: PLC0415
     from kprov.events import PhaseFinished, PhaseStarted  # noqa: PLC0415
     from kprov.lab.providers import provider  # noqa: PLC0415
@@ -43,10 +44,9 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
     from kprov.report.model import Results  # noqa: PLC0415
     from kprov.report.results import junit_xml  # noqa: PLC0415
     from kprov.report.words import count  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    loaded = load(file, waived=WAIVABLE)
+    loaded = load_settled(file, WAIVABLE)
     addons = asked(loaded, resolve(loaded.spec, file=str(file), line=line_of(loaded, "kubernetes.version")))
     lab, hosts = loaded.spec.lab, tuple(loaded.spec.nodes)
     shared_kernel = lab is not None and provider(lab.provider).facts()["shared_kernel"]

@@ -35,16 +35,16 @@ def verify(settings: Settings, file: Path, output: Output, junit: Path | None, h
     failed comes first in the table; -v also lists every check that passed. The exit code is 1 where a check failed, and
     3 where a machine cannot be reached.
     """
+    from kprov.cli.settle import load_settled  # noqa: PLC0415
     from kprov.console.sink import open_sink  # noqa: PLC0415 - help needs none of these
     from kprov.console.tables import print_json  # noqa: PLC0415
     from kprov.events import PhaseFinished, PhaseStarted  # noqa: PLC0415
     from kprov.report.results import junit_xml, results_dict  # noqa: PLC0415
-    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
     from kprov.verify.run import PHASE, unreachable  # noqa: PLC0415
     from kprov.verify.run import verify as run  # noqa: PLC0415
 
-    loaded = load(file, waived=WAIVABLE)
+    loaded = load_settled(file, WAIVABLE)
     promised = _promised(loaded)
     only = [name.strip() for name in nodes.split(",") if name.strip()]
     with open_sink(settings.verbosity, color=settings.color, stream="stderr") as emit:

@@ -69,7 +69,9 @@ TaintEffect: TypeAlias = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 class Kubernetes(Model):
     """Which Kubernetes."""
 
-    version: Version = Field(default="1.20.2", description="Version of Kubernetes, in full: 1.36.4.")
+    version: Version = Field(
+        default="1.20.2", description="Version of Kubernetes in full, 1.36.4; or newest: the sources' newest."
+    )
 
 
 class Taint(Model):

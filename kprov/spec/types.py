@@ -20,7 +20,8 @@ SourceName: TypeAlias = Literal["upstream", "packages", "directory"]
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_LABEL = rf"^{_LABEL}$"
 DNS_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
-VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
+NEWEST = "newest"
+VERSION = rf"^({NEWEST}|[0-9]+\.[0-9]+\.[0-9]+)$"
 # Kubernetes' own rules for label keys and values: apimachinery, util/validation (v1.36).
 _QUALIFIED = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY = rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$"
@@ -37,10 +38,10 @@ def refuse(wrong: str, right: str) -> PydanticCustomError:
 
 
 def version(value: object) -> str:
-    """A version of Kubernetes in full.
+    """A version of Kubernetes in full, or the word for the newest that can be had.
 
-    >>> version("1.36.4")
-    '1.36.4'
+    >>> version("1.36.4"), version("newest")
+    ('1.36.4', 'newest')
     """
     text = value if isinstance(value, str) else str(value)
     if isinstance(value, str) and re.fullmatch(VERSION, value):
@@ -51,7 +52,7 @@ def version(value: object) -> str:
         raise refuse("begins with a v", f'Drop the v: version: "{text[1:]}".')
     if re.fullmatch(r"[vV][0-9.]+", text):
         raise refuse("is not a whole version", 'Drop the v and write all three parts, in quotes: version: "1.36.4".')
-    raise refuse("is no version", 'Write three numbers, in quotes: version: "1.36.4".')
+    raise refuse("is no version", 'Write three numbers, in quotes: version: "1.36.4"; or newest.')
 
 
 def address(value: object) -> IPv4Address:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
 from kprov.errors import SpecError
 from kprov.release import catalog
+from kprov.spec.load import loads
 from tests.unit.release.samples import cluster
 
 MINORS = catalog.releases().items()
@@ -31,33 +31,6 @@ def test_every_minor_version_follows_the_rules_of_its_time(minor, release):
     assert release.image_repository == ("registry.k8s.io" if number >= 25 else "k8s.gcr.io")
     assert ("node-role.kubernetes.io/control-plane" in release.control_plane_taints) == (number >= 24)
     assert release.cri_socket.removeprefix("unix://") == "/run/containerd/containerd.sock"
-
-
-@every_minor
-def test_every_patch_can_be_asked_for(minor, release):
-    for patch in release.patches:
-        spec = cluster(patch, bundle={"source": release.sources[-1]})
-        assert catalog.resolve(spec, file="cluster.yaml") == release
-
-
-def test_minor_versions_stand_in_their_order():
-    numbers = [int(minor.split(".")[1]) for minor in catalog.releases()]
-    assert numbers == sorted(numbers)
-
-
-def test_adding_a_version_is_a_change_to_data_alone(monkeypatch, tmp_path):
-    text = catalog.files("kprov.release").joinpath("catalog.yaml").read_text(encoding="utf-8")
-    data = yaml.safe_load(text)
-    data["minors"]["1.37"] = {**data["minors"]["1.36"], "patches": ["1.37.0"]}
-    (tmp_path / "catalog.yaml").write_text(yaml.safe_dump(data))
-    monkeypatch.setattr(catalog, "files", lambda _package: tmp_path)
-    catalog.releases.cache_clear()
-    try:
-        spec = cluster("1.37.0")
-        assert catalog.resolve(spec, file="cluster.yaml").patches == ("1.37.0",)
-    finally:
-        monkeypatch.undo()
-        catalog.releases.cache_clear()
 
 
 def test_an_image_has_its_full_name():
@@ -88,3 +61,40 @@ def test_a_version_that_the_source_does_not_have_is_refused_with_a_source_that_h
 def test_one_source_of_several_suffices():
     spec = cluster("1.20.2", bundle={"source": ["upstream", "packages"]})
     assert catalog.resolve(spec, file="cluster.yaml").kubeadm_api == "v1beta2"
+
+
+def test_a_version_whose_files_cannot_be_checked_is_refused_with_those_that_can():
+    problem = refusal(cluster("1.33.13", bundle={"source": "upstream"}))
+    assert problem.wrong == "no sha256 is known for Kubernetes 1.33.13, and what cannot be checked is not downloaded"
+    assert "1.33.8; or bundle.source: directory" in problem.right
+    assert "1.33.13" not in problem.right
+
+
+def test_a_version_that_was_never_published_is_not_downloaded_either():
+    assert "no sha256" in refusal(cluster("1.36.99", bundle={"source": "upstream"})).wrong
+
+
+def loaded(version, source):
+    node = "m1: {address: 10.0.0.11, roles: [control-plane]}"
+    text = f"cluster: lab\nnodes: {{{node}}}\nkubernetes:\n  version: {version}\nbundle: {{source: {source}}}"
+    return loads(text, "cluster.yaml")
+
+
+def test_the_newest_version_is_that_of_the_sources():
+    assert catalog.settled(loaded("newest", "packages")).spec.kubernetes.version == "1.20.2"
+    newest = catalog.settled(loaded("newest", "[packages, upstream]")).spec.kubernetes.version
+    assert newest == catalog.releases()["1.36"].patches[-1]
+
+
+def test_what_was_chosen_before_stays_and_a_stated_version_is_as_it_is():
+    assert catalog.settled(loaded("newest", "upstream"), "1.35.7").spec.kubernetes.version == "1.35.7"
+    assert catalog.settled(loaded("1.34.11", "upstream"), "1.35.7").spec.kubernetes.version == "1.34.11"
+
+
+def test_a_source_that_does_not_know_its_newest_is_said_to_be_so(monkeypatch):
+    monkeypatch.setattr(catalog, "newest", lambda sources: "1.36.4" if "upstream" in sources else None)
+    with pytest.raises(SpecError) as told:
+        catalog.settled(loaded("newest", "packages"))
+    (problem,) = told.value.problems
+    assert (problem.line, problem.key) == (4, "kubernetes.version")
+    assert problem.wrong == "which is the newest of packages?"
