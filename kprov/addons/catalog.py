@@ -15,6 +15,8 @@ from kprov.addons.model import OpenPort, SecretFile, Upstream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kprov.addons.model import Chart
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,6 +116,11 @@ class Catalogued:
     @property
     def local(self) -> tuple[str, ...]:
         """None: nothing of it is the user's."""
+        return ()
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """None: it is made of a manifest, or written here."""
         return ()
 
     @property

@@ -10,6 +10,7 @@ from kprov.addons.dashboards.common import NAME as DASHBOARD
 from kprov.addons.dashboards.headlamp import Headlamp
 from kprov.addons.dashboards.kube_web_view import KubeWebView
 from kprov.addons.dashboards.kubernetes_dashboard import KubernetesDashboard
+from kprov.addons.model import Chart
 from kprov.addons.networks.bridge import Bridge
 from kprov.addons.networks.calico import Calico
 from kprov.addons.networks.flannel import Flannel
@@ -83,7 +84,7 @@ class _Choice:
     def network(self) -> Iterator[Addon]:
         network = self.spec.network
         if network.plugin == "none":
-            yield none(network)
+            yield none(network, self._where("network.manifests"))
             return
         if network.plugin == "bridge":
             yield Bridge()
@@ -123,8 +124,26 @@ class _Choice:
             yield _DASHBOARDS[wanted.kind](DASHBOARD, entry, edition, self._minor, opened, wanted.port, taints)
 
     def extras(self) -> Iterator[Addon]:
-        for each in self.spec.addons.extra:
-            yield Own(each.name, (each,))
+        for index, each in enumerate(self.spec.addons.extra):
+            where = self._where("addons.extra", f"[{index}]")
+            if each.chart is None:
+                yield Own(each.name, (each,), where)
+                continue
+            chart = Chart(
+                source=each.chart.file or each.chart.url or "",
+                release=each.name,
+                namespace=each.chart.namespace or each.name,
+                kubernetes=self.spec.kubernetes.version,
+                values=each.chart.values,
+                values_file=each.chart.values_file or "",
+                where=f"{where}.chart",
+            )
+            yield Own(each.name, (each.chart,), f"{where}.chart", charts=(chart,))
+
+    def _where(self, key: str, item: str = "") -> str:
+        """A place in the cluster file, for messages; of a list only its first line is known."""
+        line = self.line_of(key)
+        return f"{self.file}:{line}: {key}{item}" if line else f"{self.file}: {key}{item}"
 
     @property
     def _minor(self) -> str:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Final, cast
 
 from kprov.addons.documents import containers, full_name, items, mapping
-from kprov.addons.model import LABEL
+from kprov.addons.model import KEEP, LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,8 @@ def finished(
 def _finished(document: Document, addon: str, images: Mapping[str, str], *, own: bool) -> Document:
     copy = deepcopy(document)
     metadata = mapping(copy, "metadata")
-    metadata["labels"] = {**mapping(metadata, "labels"), LABEL: addon}
+    if not is_shared(document):
+        metadata["labels"] = {**mapping(metadata, "labels"), LABEL: addon}
     for each in containers(copy):
         image = full_name(str(each["image"]))
         given = each.get("imagePullPolicy") if own else None
@@ -49,6 +50,11 @@ def _finished(document: Document, addon: str, images: Mapping[str, str], *, own:
     for port in (port for listener in listeners for port in items(listener, "ports")):
         port.setdefault("protocol", "TCP")
     return copy
+
+
+def is_shared(document: Document) -> bool:
+    """Whether it is a namespace that add-ons only want to be there: it is nobody's, and several may name it."""
+    return document["kind"] == "Namespace" and KEEP in mapping(document, "metadata", "annotations")
 
 
 def without_nulls(document: Document) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -22,12 +22,41 @@ KEEP = "kprov.io/keep"
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256."""
+    """A file that an add-on's makers publish; the bundle fetches it and checks its sha256.
+
+    ``where`` is the place in the cluster file that names it; empty where the catalog does.
+    """
 
     name: str
     version: str
     url: str
     sha256: str
+    kind: Literal["manifest", "chart"] = "manifest"
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A Helm chart that is rendered to objects before anything is applied.
+
+    ``source`` is the URL or the path of its archive, ``values_file`` a path of the user's or empty; ``values`` go over
+    what that file has. ``api_versions`` are APIs that the cluster has beside Kubernetes' own:
+    ``monitoring.coreos.com/v1``. ``where`` is the place in the cluster file that asks for it.
+    """
+
+    source: str
+    release: str
+    namespace: str
+    kubernetes: str
+    values: Document = field(default_factory=dict)
+    values_file: str = ""
+    api_versions: tuple[str, ...] = ()
+    where: str = ""
+
+    @property
+    def rendered(self) -> str:
+        """The key of what was rendered of it among an add-on's files."""
+        return f"chart:{self.release}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +101,12 @@ class Addon(Protocol):
         """The files of the user's that ``objects`` is made of: paths as the cluster file has them."""
 
     @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The Helm charts that ``objects`` is made of; their archives are among ``upstream`` or ``local``."""
+
+    @property
     def kernel(self) -> tuple[str, ...]:
-        """What it needs of the nodes' kernels: ``vxlan``, ``ipip``, ``ip_set``, ``dummy``."""
+        """What it needs of the nodes' kernels: ``vxlan``, ``ipip``, ``ip_set``, ``dummy``, ``bpf``."""
 
     @property
     def kernel_optional(self) -> tuple[str, ...]:
@@ -99,7 +132,8 @@ class Addon(Protocol):
         """Its objects as this cluster needs them, in the order in which they are applied; same input, same result.
 
         Args:
-            files: contents by URL, for ``upstream``, and by path, for ``local``.
+            files: contents by URL, for ``upstream``, and by path, for ``local``; what was rendered of ``charts`` by
+                the key that each has for that.
 
         Raises:
             InputError: a file is no manifest, or not the one that this add-on knows to change.

@@ -13,6 +13,7 @@ from kprov.spec.addons import Dashboard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kprov.spec.addons import Extra
     from kprov.spec.model import ClusterSpec
 
 Kind: TypeAlias = Literal["network", "dashboard", "service", "own"]
@@ -60,8 +61,14 @@ def offers(spec: ClusterSpec) -> tuple[Offer, ...]:
     known = tuple(_offer(spec, name, kind, name in wanted) for kind, names in kinds.items() for name in names)
     return (
         *known,
-        *(Offer(each.name, "own", True, True, "", f"{each.file or each.url}") for each in spec.addons.extra),
+        *(Offer(each.name, "own", True, True, "", _source(each)) for each in spec.addons.extra),
     )
+
+
+def _source(extra: Extra) -> str:
+    """Where a set of the user's own comes from."""
+    given = extra.chart or extra
+    return f"{'the chart ' if extra.chart else ''}{given.file or given.url}"
 
 
 def enabled(spec: ClusterSpec) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.documents import mapping, name_of
+from kprov.addons.finish import is_shared
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def check_together(sets: Mapping[str, Sequence[Document]]) -> None:
     owners: dict[str, str] = {}
     defaults: dict[str, str] = {}
     for addon, documents in sets.items():
-        for document in documents:
+        for document in (each for each in documents if not is_shared(each)):
             thing = _named(document)
             owner = owners.setdefault(thing, addon)
             if owner != addon:

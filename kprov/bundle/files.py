@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from kprov.bundle.mirrors import VARIABLE, places
 from kprov.bundle.model import Artifact
 from kprov.bundle.store import Store
-from kprov.errors import CheckFailed, UnreachableError
+from kprov.errors import InputError, UnreachableError
 from kprov.events import Notice, Progress
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def fetch(
 
     Raises:
         UnreachableError: a file is nowhere, and what to do.
-        CheckFailed: a file differs from its sha256; it is not kept.
+        InputError: a file differs from its sha256; it is not kept.
     """
     if not upstreams:
         return {}
@@ -97,7 +97,7 @@ def artifacts(upstreams: Sequence[Upstream], store: Path) -> tuple[Artifact, ...
     return tuple(
         Artifact(
             upstream.url.rpartition("/")[2],
-            "manifest",
+            upstream.kind,
             upstream.version,
             upstream.url,
             upstream.sha256,
@@ -141,10 +141,10 @@ class _Fetcher:
                 failures.append(str(reason) if place == upstream.url else f"{place}: {reason}")
                 continue
             if found != upstream.sha256:
-                raise CheckFailed(
-                    f"{upstream.name} {upstream.version} is not the file that it should be",
-                    where=place,
-                    why=f"its sha256 is {found}, wanted was {upstream.sha256}",
+                raise InputError(
+                    f"{upstream.name} {upstream.version}".rstrip() + " is not the file that it should be",
+                    where=upstream.where or place,
+                    why=f"the sha256 of {place} is {found}, wanted was {upstream.sha256}",
                     remedy=f"Find out who changed {upstream.url}; nothing of it was kept.",
                 )
             return
@@ -173,7 +173,7 @@ def _patiently(url: str, target: Path, patience: Patience) -> str:
 
     Raises:
         NotThere: the place does not have it, or did not answer in time.
-        CheckFailed: the file is too large.
+        InputError: the file is too large.
     """
     deadline = time.monotonic() + patience.total_s
     for pause in (*patience.pauses_s, None):
@@ -194,7 +194,7 @@ def _download(url: str, target: Path, answer_s: float, deadline: float) -> str:
             received += len(chunk)
             if received > _LARGEST_BYTES:
                 why = f"it is larger than {_LARGEST_BYTES >> 20} MiB"
-                raise CheckFailed("this is not the file that it should be", where=url, why=why)
+                raise InputError("this is not the file that it should be", where=url, why=why)
             if time.monotonic() > deadline:
                 raise NotThere("it did not arrive in time")
             digest.update(chunk)

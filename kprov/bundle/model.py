@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kprov.events import Emit
 
-Kind: TypeAlias = Literal["binary", "images", "manifest"]
+Kind: TypeAlias = Literal["binary", "images", "manifest", "chart"]
 Target: TypeAlias = Literal["control-plane", "worker", "controller"]
 
 WITHOUT_IMAGE = "nodes must pull it themselves; bring it with 'kprov bundle import ARCHIVE'"
@@ -26,8 +26,8 @@ class Artifact:
 
     ``kind`` says what a node does with it: a ``binary`` is installed to ``/usr/local/bin/<name>`` with mode 0755,
     ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, in containerd's
-    normal form. A ``manifest`` is a file of an add-on's makers, for the controller alone. ``targets`` are the kinds of
-    nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
+    normal form. A ``manifest`` or a ``chart`` is a file of an add-on's makers, for the controller alone. ``targets``
+    are the kinds of nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
     """
 
     name: str

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.addons.catalog import catalog
+from kprov.addons.charts import left_out
 from kprov.addons.chosen import chosen
 from kprov.addons.documents import images_of, to_text, with_images
 from kprov.addons.together import check_together
+from kprov.bundle import charts
 from kprov.bundle.files import path_of
+from kprov.bundle.helm import VERSION
 from kprov.bundle.imports import references
 from kprov.bundle.references import normal
 from kprov.bundle.store import sha256_of
@@ -20,9 +23,9 @@ from kprov.errors import InputError
 from kprov.phases.supported import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from kprov.addons.model import Addon, Document, SecretFile, Upstream
+    from kprov.addons.model import Addon, Chart, Document, SecretFile, Upstream
     from kprov.release.catalog import Release
     from kprov.spec.load import Loaded
 
@@ -69,17 +72,24 @@ def upstreams(addons: Sequence[Addon]) -> tuple[Upstream, ...]:
     return tuple({upstream.url: upstream for addon in addons for upstream in addon.upstream}.values())
 
 
+def charts_of(addons: Sequence[Addon]) -> tuple[Chart, ...]:
+    """The charts that add-ons are rendered from."""
+    return tuple(chart for addon in addons for chart in addon.charts)
+
+
 def own_files(loaded: Loaded, addons: Sequence[Addon]) -> Mapping[str, bytes]:
     """The user's own files that add-ons are made of, by the paths that the cluster file has.
 
     Raises:
-        InputError: one cannot be read, or a file with a secret cannot be read or is empty.
+        InputError: one cannot be read, is no chart or no values; or a file with a secret is not there or empty.
     """
     for secret in (secret for addon in addons for secret in addon.secrets):
         if not _content(loaded, secret.file).strip():
             remedy = "Write the secret into it, on one line."
             raise InputError("a file that must hold a secret is empty", where=secret.file, remedy=remedy)
-    return {path: _content(loaded, path) for addon in addons for path in addon.local}
+    files = {path: _content(loaded, path) for addon in addons for path in addon.local}
+    charts.check(charts_of(addons), files)
+    return files
 
 
 def rendered(addons: Sequence[Addon], files: Mapping[str, bytes], held: Collection[str] = ()) -> tuple[Rendered, ...]:
@@ -104,7 +114,12 @@ def recalled(loaded: Loaded, release: Release, store: Path) -> tuple[Rendered, .
         if not all(path.is_file() and sha256_of(path) == upstream.sha256 for upstream, path in needed.items()):
             return ()
         contents = {upstream.url: path.read_bytes() for upstream, path in needed.items()}
-        return rendered(addons, {**contents, **own_files(loaded, addons)}, references(store))
+        contents |= own_files(loaded, addons)
+        asked_charts = charts_of(addons)
+        made = charts.recalled(asked_charts, contents, store, VERSION)
+        if len(made) < len(asked_charts):
+            return ()
+        return rendered(addons, {**contents, **made}, references(store))
     except InputError:
         return ()
 
@@ -120,7 +135,15 @@ def _rendered(addon: Addon, files: Mapping[str, bytes], held: Collection[str]) -
     except ValueError as error:
         remedy = "Write every image by its name, with registry and tag."
         raise InputError(str(error), where=f"the manifests of {addon.name}", remedy=remedy) from error
-    return Rendered(addon.name, addon.version, documents, images, addon.notes, addon.alarms, addon.secrets)
+    notes = (*addon.notes, *(note for chart in addon.charts for note in _hooks_left_out(addon, chart, files)))
+    return Rendered(addon.name, addon.version, documents, images, notes, addon.alarms, addon.secrets)
+
+
+def _hooks_left_out(addon: Addon, chart: Chart, files: Mapping[str, bytes]) -> Iterator[str]:
+    """What a chart would have Helm run at other times than an install, which nobody runs here."""
+    hooks = left_out(files[chart.rendered], chart)
+    if hooks:
+        yield f"Of the chart of {addon.name} this is left out, since Helm does not run here: {', '.join(hooks)}."
 
 
 def _content(loaded: Loaded, path: str) -> bytes:

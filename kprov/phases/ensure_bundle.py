@@ -6,19 +6,25 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kprov.bundle import files, lockfile
+from kprov.bundle import charts, files, lockfile
 from kprov.bundle.ensure import elsewhere_for, ensure, sources_for
+from kprov.bundle.helm import HelmProgram, HelmSource
 from kprov.bundle.imports import references
 from kprov.bundle.model import Wanted
+from kprov.bundle.packages.host import architecture
+from kprov.bundle.packages.workshop import DebianWorkshop
 from kprov.events import Notice
-from kprov.phases.addons import asked, own_files, rendered, upstreams
+from kprov.phases.addons import asked, charts_of, own_files, rendered, upstreams
 from kprov.phases.base import Context, Done
 from kprov.phases.supported import line_of
 from kprov.release.catalog import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
+    from kprov.addons.model import Addon
+    from kprov.bundle.model import Artifact
     from kprov.lab.provider import Provider
     from kprov.phases.addons import Rendered
     from kprov.spec.load import Loaded
@@ -45,12 +51,15 @@ class EnsureBundle:
         elsewhere = elsewhere_for(spec.bundle.source, context.store, os.environ)
         paths = files.fetch(published, context.store, context.mirrors, context.emit, elsewhere=elsewhere)
         contents = {url: path.read_bytes() for url, path in paths.items()}
+        contents |= own_files(context.loaded, addons)
+        helm = helm_for(context).have(context.emit) if charts_of(addons) else None
+        contents |= _rendered_charts(context, addons, contents, helm)
         held = references(context.store)
-        made = rendered(addons, {**contents, **own_files(context.loaded, addons)}, held)
+        made = rendered(addons, contents, held)
         bundle = ensure(
             sources_for(spec.bundle.source), _wanted(spec.kubernetes.version, made), context.store, context.emit
         )
-        bundle = bundle.having(files.artifacts(published, context.store))
+        bundle = bundle.having([*files.artifacts(published, context.store), *([helm] if helm else [])])
         for addon in made:
             for note in addon.notes:
                 context.emit(Notice("info", note))
@@ -63,6 +72,27 @@ class EnsureBundle:
         summary = f"Kubernetes {bundle.lock.kubernetes} from {bundle.lock.source}, {size_mib} MiB"
         context = replace(context, bundle=bundle, addons=made)
         return Done(context, "done" if bundle.changed or written else "unchanged", summary)
+
+
+def helm_for(context: Context) -> HelmSource:
+    """Where Helm comes from for this cluster."""
+    return HelmSource(
+        context.spec.bundle.source,
+        context.store,
+        context.mirrors,
+        lambda store: DebianWorkshop(store, dict(os.environ)),
+        architecture,
+    )
+
+
+def _rendered_charts(
+    context: Context, addons: tuple[Addon, ...], contents: Mapping[str, bytes], helm: Artifact | None
+) -> Mapping[str, bytes]:
+    """What Helm makes of all charts; without a chart there is no Helm."""
+    if helm is None:
+        return {}
+    program = HelmProgram(context.store / helm.path)
+    return charts.render(charts_of(addons), contents, context.store, lambda: program, helm.version, context.emit)
 
 
 def _wanted(kubernetes: str, addons: tuple[Rendered, ...]) -> Wanted:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from kprov.phases.addons import Rendered
 
 _SUFFIXES = (".json", ".yaml")
-_MODE = 0o644
-"""Everybody may read: secrets of add-ons are in no object."""
+_MODE = 0o600
+"""For their owner alone: kprov's own add-ons have no secret in an object, manifests and charts of the user's may."""
 
 
 def write(folder: Path, addons: Sequence[Rendered]) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema
 
 from kprov.spec.types import DNS_LABEL, VERSION, Domain, as_address, matching, network, refuse
 
@@ -58,6 +58,15 @@ AddonName: TypeAlias = Annotated[
     Field(pattern=DNS_LABEL, max_length=40),
     matching(DNS_LABEL, "is no DNS label", "Use lower-case letters, digits and inner dashes, at most 40: shop-1."),
 ]
+NamespaceName: TypeAlias = Annotated[
+    str,
+    Field(pattern=DNS_LABEL, max_length=63),
+    matching(DNS_LABEL, "is no name of a namespace", "Use lower-case letters, digits and inner dashes: shop-1."),
+]
+ChartValues: TypeAlias = Annotated[
+    dict[str, JsonValue], WithJsonSchema({"type": "object", "additionalProperties": True})
+]
+"""Values for a Helm chart: whatever mapping its maker reads."""
 Sha256: TypeAlias = Annotated[
     str,
     Field(pattern=SHA256),

@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 from pydantic import Field, model_validator
 
-from kprov.spec.addon_types import AddonName, Folder, HostNames, Pool, Sha256, Url
+from kprov.spec.addon_types import AddonName, ChartValues, Folder, HostNames, NamespaceName, Pool, Sha256, Url
 from kprov.spec.base import Model
 from kprov.spec.types import Address, FilePath
 
@@ -17,6 +17,20 @@ class Manifest(Model):
     file: FilePath | None = Field(default=None, description="A manifest beside the cluster file.")
     url: Url | None = Field(default=None, description="A manifest that is fetched; its sha256 must be given.")
     sha256: Sha256 | None = Field(default=None, description="The sha256 of what is behind the url.")
+
+
+class Chart(Manifest):
+    """A Helm chart of the user's own; kprov renders it, Helm installs nothing."""
+
+    file: FilePath | None = Field(default=None, description="The chart's archive, beside the cluster file: shop-1.tgz.")
+    url: Url | None = Field(default=None, description="The chart's archive, fetched; its sha256 must be given.")
+    namespace: NamespaceName | None = Field(
+        default=None, description="Where it goes; absent: a namespace of the set's own name, which goes with it."
+    )
+    values: ChartValues = Field(
+        default_factory=dict, description="Values for the chart; they go over those of the file."
+    )
+    values_file: FilePath | None = Field(default=None, description="A file with values, beside the cluster file.")
 
 
 class Dashboard(Model):
@@ -60,6 +74,7 @@ class Extra(Manifest):
     """Objects of the user's own under a name."""
 
     name: AddonName = Field(description="Name of this set of objects.")
+    chart: Chart | None = Field(default=None, description="A Helm chart in the place of a manifest.")
 
 
 class Addons(Model):
@@ -74,7 +89,7 @@ class Addons(Model):
         default=None, alias="local-path-provisioner", description="Volumes in a folder of the node."
     )
     metallb: MetalLb | None = Field(default=None, description="Addresses for services of the type LoadBalancer.")
-    extra: tuple[Extra, ...] = Field(default=(), description="Manifests of your own.")
+    extra: tuple[Extra, ...] = Field(default=(), description="Manifests and charts of your own.")
 
     @model_validator(mode="before")
     @classmethod

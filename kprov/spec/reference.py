@@ -78,6 +78,8 @@ def _type(field: Mapping[str, Value]) -> str:
             return f"list of {_type(item)}{'s' if '$ref' in item else ''}"
         case {"type": "object", "additionalProperties": dict(item)}:
             return f"names with {_PLURALS.get(str(item.get('type')), 'sections' if '$ref' in item else 'texts')}"
+        case {"type": "object", "additionalProperties": True}:
+            return "any mapping"
         case {"format": str(name)} if name in _FORMATS:
             return _FORMATS[name]
     return "section" if "$ref" in field else _SIMPLE.get(str(field.get("type")), "text")

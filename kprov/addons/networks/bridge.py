@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kprov.addons.model import Document, OpenPort, SecretFile, Upstream
+    from kprov.addons.model import Chart, Document, OpenPort, SecretFile, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Bridge:
     version: str = ""
     upstream: tuple[Upstream, ...] = ()
     local: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
     kernel: tuple[str, ...] = ()
     kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kprov.spec.model import Network
 
 
-def none(network: Network) -> Own:
-    """The manifests of the cluster file, as the set ``network``."""
+def none(network: Network, where: str = "") -> Own:
+    """The manifests of the cluster file, as the set ``network``; ``where`` is their place in it."""
     note = "No network was installed: nodes become ready when you have installed one."
-    return Own("network", network.manifests, notes=() if network.manifests else (note,))
+    return Own("network", network.manifests, where, notes=() if network.manifests else (note,))

@@ -17,7 +17,7 @@ from kprov.addons.shapes import thing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kprov.addons.model import Document, OpenPort, SecretFile, Upstream
+    from kprov.addons.model import Chart, Document, OpenPort, SecretFile, Upstream
     from kprov.spec.addons import CoreDns as Settings
 
 _COREFILE = """\
@@ -54,6 +54,7 @@ class CoreDns:
     version: str = ""
     upstream: tuple[Upstream, ...] = ()
     local: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
     kernel: tuple[str, ...] = ()
     kernel_optional: tuple[str, ...] = ()
     ports: tuple[OpenPort, ...] = ()

@@ -72,6 +72,15 @@ CRICTL = GoProgram(
     stamp="github.com/kubernetes-sigs/cri-tools/pkg/version.Version",
     consequence="Nodes have no crictl: kubeadm cannot ask the runtime for images, people use ctr -n k8s.io instead.",
 )
+# Version 3 of Helm; its checks of a chart's kubeVersion know every Kubernetes, whatever it is built with.
+HELM = GoProgram(
+    name="helm",
+    module="helm.sh/helm/v3",
+    version="v3.18.4",
+    package="./cmd/helm",
+    toolchain="go1.26.8",
+    stamp="helm.sh/helm/v3/internal/version.version",
+)
 
 
 class GoModules:

@@ -49,19 +49,30 @@ def plugin_settings(spec: ClusterSpec) -> Iterator[Flaw]:
 def manifests(spec: ClusterSpec) -> Iterator[Flaw]:
     """Each manifest is a file, or a URL with the sha256 of what is there."""
     yield from _each(("network", "manifests"), spec.network.manifests)
-    yield from _each(("addons", "extra"), spec.addons.extra)
+    for index, extra in enumerate(spec.addons.extra):
+        at: Loc = ("addons", "extra", index)
+        if extra.chart is None:
+            yield from _one(at, extra)
+        elif extra.file or extra.url:
+            right = "Leave one of the two out."
+            yield Flaw(at, "names a manifest and a chart", right, None, (("addons", ANY),))
+        else:
+            yield from _one((*at, "chart"), extra.chart)
 
 
 def _each(loc: Loc, given: Sequence[Manifest]) -> Iterator[Flaw]:
     for index, each in enumerate(given):
-        at: Loc = (*loc, index)
-        needs: tuple[Loc, ...] = ((loc[0], ANY),)
-        if bool(each.file) == bool(each.url):
-            wrong = "names a file and a URL" if each.file else "names neither a file nor a URL"
-            yield Flaw(at, wrong, "Write {file: PATH}, or {url: URL, sha256: SUM}.", None, needs)
-        elif each.url and not each.sha256:
-            right = "Add sha256: what sha256sum prints for the file that you have read and trust."
-            yield Flaw(at, f"{each.url} has no sha256", right, None, needs)
-        elif each.file and each.sha256:
-            wrong = f"the sha256 is not used: {each.file} is a file beside the cluster file"
-            yield Flaw(at, wrong, "Remove it.", None, needs)
+        yield from _one((*loc, index), each)
+
+
+def _one(at: Loc, each: Manifest) -> Iterator[Flaw]:
+    needs: tuple[Loc, ...] = ((at[0], ANY),)
+    if bool(each.file) == bool(each.url):
+        wrong = "names a file and a URL" if each.file else "names neither a file nor a URL"
+        yield Flaw(at, wrong, "Write {file: PATH}, or {url: URL, sha256: SUM}.", None, needs)
+    elif each.url and not each.sha256:
+        right = "Add sha256: what sha256sum prints for the file that you have read and trust."
+        yield Flaw(at, f"{each.url} has no sha256", right, None, needs)
+    elif each.file and each.sha256:
+        wrong = f"the sha256 is not used: {each.file} is a file beside the cluster file"
+        yield Flaw(at, wrong, "Remove it.", None, needs)

@@ -214,7 +214,7 @@ def test_the_objects_of_an_add_on_are_put_in_their_place_once(server, node):
     assert fetch(server, node, MANIFEST)["fetched"] == ["calico"]
     placed = node / "addons/calico.json"
     assert placed.read_bytes() == OBJECTS
-    assert placed.stat().st_mode & 0o777 == 0o644
+    assert placed.stat().st_mode & 0o777 == 0o600
     server.asked.clear()
     assert not fetch(server, node, MANIFEST)["changed"]
     assert server.asked == []

@@ -14,7 +14,7 @@ from kprov.bundle import files, mirrors
 from kprov.bundle.files import Patience, artifacts, fetch
 from kprov.bundle.model import Lock
 from kprov.bundle.store import verify
-from kprov.errors import CheckFailed, InputError, KprovError, UnreachableError
+from kprov.errors import InputError, KprovError, UnreachableError
 from kprov.events import Event, Notice, silent
 
 if TYPE_CHECKING:
@@ -106,11 +106,11 @@ def test_a_damaged_file_is_fetched_again(server: Server, tmp_path: Path) -> None
 
 def test_another_file_than_the_one_asked_for_is_refused_and_not_kept(server: Server, tmp_path: Path) -> None:
     wanted = upstream(server.base, b"the real one")
-    with pytest.raises(CheckFailed) as caught:
+    with pytest.raises(InputError) as caught:
         have(wanted, tmp_path)
     found = hashlib.sha256(MANIFEST).hexdigest()
     assert caught.value.where == wanted.url
-    assert caught.value.why == f"its sha256 is {found}, wanted was {wanted.sha256}"
+    assert caught.value.why == f"the sha256 of {caught.value.where} is {found}, wanted was {wanted.sha256}"
     assert leftovers(tmp_path) == []
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_far_too_large_ends_the_transfer(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_LARGEST_BYTES", 1000)
-    with pytest.raises(CheckFailed, match="larger than"):
+    with pytest.raises(InputError, match="larger than"):
         have(upstream(server.base), tmp_path)
     assert leftovers(tmp_path) == []
 

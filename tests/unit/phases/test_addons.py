@@ -15,7 +15,7 @@ from kprov.ansible.runner import AnsiblePlaybooks
 from kprov.bundle import lockfile
 from kprov.bundle.imports import bring
 from kprov.bundle.packages.source import PackagesSource
-from kprov.errors import CheckFailed, InputError, SpecError, UnreachableError
+from kprov.errors import InputError, SpecError, UnreachableError
 from kprov.events import Event, Notice, silent
 from kprov.phases import ensure_bundle
 from kprov.phases.addons import recalled, rendered
@@ -26,10 +26,14 @@ from kprov.release.catalog import resolve
 from kprov.spec.load import load
 from tests.unit.addons.made import TEXTS, addons
 from tests.unit.bundle.archives import layout, write
+from tests.unit.bundle.test_charts import archive
 from tests.unit.bundle.test_packages_source import FakeWorkshop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from kprov.addons.model import Chart
 
 SPEC = """\
 cluster: shop
@@ -156,7 +160,7 @@ def test_control_planes_fetch_the_objects_and_workers_do_not(tmp_path: Path, eve
     folder = done.paths.manifests
     (name,) = [path.stem for path in folder.glob("*.json")]
     assert {path.name for path in folder.iterdir()} == {f"{name}.json", f"{name}.yaml"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     data = (folder / f"{name}.json").read_bytes()
     assert [each["kind"] for each in json.loads(data)["items"]] == ["DaemonSet", "ConfigMap"]
     assert len(list(yaml.safe_load_all((folder / f"{name}.yaml").read_text(encoding="utf-8")))) == 2
@@ -204,8 +208,58 @@ def test_a_published_file_that_nobody_has_ends_the_run_at_once(
 
 
 def test_another_file_than_the_one_named_ends_the_run(tmp_path: Path, events: list[Event]) -> None:
-    with pytest.raises(CheckFailed, match="wanted was"):
-        gather(context(tmp_path, events, network(b"another")))
+    given = context(tmp_path, events, network(b"another"))
+    with pytest.raises(InputError, match="wanted was") as caught:
+        gather(given)
+    assert caught.value.where == f"{given.paths.file}:7: network.manifests"
+    assert not given.paths.lock.exists()
+
+
+class FakeHelm:
+    """Prints one ConfigMap, and a hook for the end, with the values that it was given."""
+
+    def __init__(self, path: Path) -> None:
+        assert path.is_file()
+
+    def template(self, chart: Chart, archive: Path, values: Sequence[Path], home: Path) -> bytes:
+        given = json.loads(values[-1].read_text(encoding="utf-8"))
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": chart.release}, "data": given}
+        hook = {**config, "metadata": {"name": "last", "annotations": {"helm.sh/hook": "post-delete"}}}
+        return yaml.safe_dump_all([config, hook]).encode()
+
+
+EXTRA = "network: {plugin: none}\naddons:\n  extra:\n    - {name: shop, chart: {file: shop.tgz, values: {a: b}}}\n"
+
+
+@pytest.fixture
+def helm(monkeypatch: pytest.MonkeyPatch, workshop: FakeWorkshop) -> None:
+    monkeypatch.setattr(ensure_bundle, "HelmProgram", FakeHelm)
+    monkeypatch.setattr(ensure_bundle, "DebianWorkshop", lambda *_: workshop)
+    monkeypatch.setattr(ensure_bundle, "architecture", lambda: "amd64")
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_chart_of_the_users_own_becomes_objects_and_helm_a_part_of_the_bundle(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    given = context(tmp_path, events, EXTRA)
+    (given.paths.home / "shop.tgz").write_bytes(archive("shop/Chart.yaml"))
+    done = gather(given)
+    space, config = done.addons[-1].objects
+    assert (space["kind"], config["data"]) == ("Namespace", {"a": "b"})
+    (tool,) = [each for each in lockfile.read(done.paths.lock).artifacts if each.name == "helm"]
+    assert (tool.kind, tool.targets) == ("binary", ("controller",))
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert [text for text in told if "ConfigMap last (post-delete)" in text]
+    assert recalled(done.loaded, done.release, done.store) == done.addons
+    (given.paths.home / "shop.tgz").write_bytes(archive("shop/Chart.yaml", "shop/values.yaml"))
+    assert recalled(done.loaded, done.release, done.store) == ()
+
+
+@pytest.mark.usefixtures("helm")
+def test_without_charts_there_is_no_helm(tmp_path: Path, events: list[Event], workshop: FakeWorkshop) -> None:
+    gather(context(tmp_path, events, network()))
+    assert "helm" not in workshop.made
 
 
 def test_a_later_run_from_another_phase_has_the_same_add_ons(tmp_path: Path, events: list[Event]) -> None:
@@ -231,6 +285,8 @@ def test_without_the_bundles_files_no_inventory_is_rendered(tmp_path: Path, even
         ("network: {plugin: weave, password_file: nowhere}\n", "cannot read a file"),
         ("network: {plugin: weave, password_file: empty}\n", "must hold a secret is empty"),
         ("network: {plugin: flannel, version: 0.28.9}\n", "0.28.9"),
+        ("addons: {extra: [{name: shop, chart: {file: empty}}]}\n", "is no chart"),
+        ("addons: {extra: [{name: shop, chart: {file: shop.tgz, values_file: rules.yml}}]}\n", "are no mapping"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_run_begins(
@@ -238,7 +294,10 @@ def test_what_cannot_work_is_refused_before_the_run_begins(
 ) -> None:
     given = context(tmp_path, events, "")
     (given.paths.home / "empty").write_text("\n", encoding="utf-8")
+    (given.paths.home / "rules.yml").write_text("- a\n", encoding="utf-8")
+    (given.paths.home / "shop.tgz").write_bytes(archive("shop/Chart.yaml"))
     given.paths.file.write_text(SPEC + more, encoding="utf-8")
     with pytest.raises(InputError, match=told) as caught:
         EnsureBundle().foresee(load(given.paths.file), None)
-    assert isinstance(caught.value, SpecError) or caught.value.where in ("nowhere.yaml", "nowhere", "empty")
+    places = ("nowhere.yaml", "nowhere", "empty", "rules.yml", f"{given.paths.file}:6: addons.extra[0].chart")
+    assert isinstance(caught.value, SpecError) or caught.value.where in places

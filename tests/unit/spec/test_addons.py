@@ -98,6 +98,19 @@ def test_a_manifest_is_a_file_or_a_url_with_its_sha256(only, manifest, wrong) ->
 @pytest.mark.parametrize(
     ("extra", "key", "wrong"),
     [
+        ("{name: shop, chart: {file: a, url: 'https://e.example/a'}}", "addons.extra[0].chart", "a file and a URL"),
+        ("{name: shop, chart: {}}", "addons.extra[0].chart", "names neither a file nor a URL"),
+        ("{name: shop, chart: {url: 'https://e.example/a'}}", "addons.extra[0].chart", "has no sha256"),
+        ("{name: shop, chart: a.tgz}", "addons.extra[0].chart", "stands where keys with values belong"),
+        ("{name: shop, file: a, chart: {file: b}}", "addons.extra[0]", "names a manifest and a chart"),
+        ("{name: shop, chart: {file: a, values: [b]}}", "addons.extra[0].chart.values", "a list stands where keys"),
+        ("{name: shop, chart: {file: a, values: b}}", "addons.extra[0].chart.values", "b stands where keys"),
+        (
+            "{name: shop, chart: {file: a, namespace: A}}",
+            "addons.extra[0].chart.namespace",
+            "is no name of a namespace",
+        ),
+        ("{name: shop, chart: {file: a, release: b}}", "addons.extra[0].chart.release", "is no key that kprov knows"),
         ("{name: shop, url: 'ftp://example.com/a', sha256: ''}", "addons.extra[0].url", "is no URL of a file"),
         (f"{{name: shop, file: a, sha256: {SHA256[1:]}}}", "addons.extra[0].sha256", "is no sha256"),
         ("{name: Shop, file: a}", "addons.extra[0].name", "Shop is no DNS label"),
@@ -143,7 +156,10 @@ def test_every_addon_written_again_is_the_same() -> None:
         "  metrics-server: {}\n"
         "  local-path-provisioner: {path: /srv, default: false}\n"
         '  metallb: {addresses: ["10.0.0.200 - 10.0.0.220"]}\n'
-        "  extra: [{name: shop, file: shop.yaml}]\n"
+        "  extra:\n"
+        "    - {name: shop, file: shop.yaml}\n"
+        "    - name: market\n"
+        "      chart: {file: m.tgz, namespace: a, values: {b: {c: [1, {d: null}]}}, values_file: v.yaml}\n"
         'bundle: {mirrors: {"*": "file:///mirror", github.com: "https://mirror.example/gh"}}\n' + LAB
     )
     assert whole.addons.metallb is not None

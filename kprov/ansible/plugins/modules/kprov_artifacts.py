@@ -199,7 +199,7 @@ def main():
         if artifact["kind"] == "binary":
             done = install(module, url, artifact, os.path.join(bin_dir, name), 0o755)
         elif artifact["kind"] == "manifest":
-            done = install(module, url, artifact, os.path.join(manifest_dir, name + ".json"), 0o644)
+            done = install(module, url, artifact, os.path.join(manifest_dir, name + ".json"), 0o600)
         else:
             done = load(module, url, artifact, present)
         return name if done else None
