@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import socket
-import ssl
+import threading
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kprov.bundle.mirrors import VARIABLE, places
 from kprov.bundle.model import Artifact
-from kprov.bundle.store import Store
+from kprov.bundle.store import Store, sha256_of
+from kprov.bundle.transfer import NotThere, Patience, bring
 from kprov.errors import InputError, UnreachableError
 from kprov.events import Notice, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kprov.addons.model import Upstream
     from kprov.events import Emit
 
-_CHUNK = 1 << 16
-# The largest manifest in the catalog has half a MiB; this bounds what a wrong server can fill the disk with.
-_LARGEST_BYTES = 32 << 20
-# Request Timeout, Too Early, Too Many Requests, and a server or a gateway that has trouble: RFC 9110, 6585, 8470.
-_TRANSIENT_STATUS = frozenset([408, 425, 429, 500, 502, 503, 504])
+__all__ = ["Elsewhere", "Patience", "artifacts", "fetch", "path_of"]
+
+# Charts and binaries of releases have up to 120 MiB; this bounds what a wrong server can fill the disk with.
+_LARGEST_BYTES: Final = 1 << 30
+_PARALLEL: Final = 6
+_SHOWN_EVERY_S: Final = 0.5
 _REMEDY = (
     "Name a mirror that has it, or a folder laid out by host and path: --mirror URL, the environment variable "
     f"{VARIABLE}, or bundle.mirrors in the cluster file."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one place is tried: each answer, all tries together, and the pauses between tries, in seconds."""
-
-    answer_s: float = 10
-    total_s: float = 60
-    pauses_s: tuple[float, ...] = (0.5, 1, 2)
 
 
 class Elsewhere(Protocol):
@@ -50,14 +38,6 @@ class Elsewhere(Protocol):
 
     def copy(self, url: str, target: Path) -> str:
         """Write the file to ``target`` and return the name of the place; return an empty text where it has none."""
-
-
-class NotThere(Exception):
-    """A place does not have a file, for this reason; ``transient`` where it may have it a moment later."""
-
-    def __init__(self, why: str, *, transient: bool = False) -> None:
-        super().__init__(why)
-        self.transient = transient
 
 
 def fetch(
@@ -71,15 +51,20 @@ def fetch(
 ) -> Mapping[str, Path]:
     """Have every file in the store, its sha256 verified; return their paths by URL.
 
+    Files that are missing are fetched at the same time. What a cut transfer brought is kept below ``work/partial`` and
+    gone on with by the next run.
+
     Raises:
         UnreachableError: a file is nowhere, and what to do.
-        InputError: a file differs from its sha256; it is not kept.
+        InputError: a file differs from its sha256 and is not kept, or the disk is full.
     """
     if not upstreams:
         return {}
     with Store.opened(store, emit) as opened:
-        fetcher = _Fetcher(opened, mirrors, emit, elsewhere, patience or Patience())
-        return {upstream.url: fetcher.have(upstream) for upstream in upstreams}
+        missing = [each for each in _each_once(upstreams) if not opened.holds(path_of(each), each.sha256)]
+        if missing:
+            _Fetcher(opened, mirrors, emit, elsewhere, patience or Patience()).fetch(missing)
+    return {upstream.url: store / path_of(upstream) for upstream in upstreams}
 
 
 def path_of(upstream: Upstream) -> str:
@@ -110,7 +95,7 @@ def artifacts(upstreams: Sequence[Upstream], store: Path) -> tuple[Artifact, ...
 
 
 class _Fetcher:
-    """Fetches into one open store."""
+    """Fetches into one open store, several files at a time."""
 
     def __init__(
         self, store: Store, mirrors: Mapping[str, str], emit: Emit, elsewhere: Elsewhere | None, patience: Patience
@@ -120,38 +105,45 @@ class _Fetcher:
         self._emit = emit
         self._elsewhere = elsewhere
         self._patience = patience
+        self._partial = store.work / "partial"
+        self._given_up = threading.Event()
+        self._lock = threading.Lock()
+        self._one_elsewhere = threading.Lock()
+        self._received = 0
+        self._shown = 0.0
 
-    def have(self, upstream: Upstream) -> Path:
-        """The file in the store; fetched where it is not there yet, or damaged."""
-        relative = path_of(upstream)
-        if not self._store.holds(relative, upstream.sha256):
-            self._emit(Progress("bundle", f"fetching {upstream.name} {upstream.version}".rstrip()))
-            with self._store.scratch("file") as scratch:
-                draft = scratch / "draft"
-                self._bring(upstream, draft)
-                self._store.adopt(draft, relative, upstream.sha256)
-        return self._store.root / relative
+    def fetch(self, missing: Sequence[Upstream]) -> None:
+        """Fetch files; the first failure ends the others, and what they have brought is kept for the next run."""
+        self._partial.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            futures = [pool.submit(self._have, upstream) for upstream in missing]
+            try:
+                for done, (upstream, future) in enumerate(zip(missing, futures, strict=True)):
+                    label = f"fetching {upstream.name} {upstream.version}".rstrip()
+                    self._emit(Progress("bundle", label, done=done, total=len(missing)))
+                    self._store.adopt(future.result(), path_of(upstream), upstream.sha256)
+            except BaseException:
+                self._given_up.set()
+                pool.shutdown(cancel_futures=True)
+                raise
 
-    def _bring(self, upstream: Upstream, draft: Path) -> None:
+    def _have(self, upstream: Upstream) -> Path:
+        """A draft that is the very file."""
+        draft = self._partial / upstream.sha256
+        if draft.is_file() and sha256_of(draft) == upstream.sha256:
+            return draft  # another file failed when this one had just arrived
         failures = []
         for place in places(upstream.url, self._mirrors):
             try:
-                found = _patiently(place, draft, self._patience)
+                self._bring(place, upstream, draft)
             except NotThere as reason:
                 failures.append(str(reason) if place == upstream.url else f"{place}: {reason}")
                 continue
-            if found != upstream.sha256:
-                raise InputError(
-                    f"{upstream.name} {upstream.version}".rstrip() + " is not the file that it should be",
-                    where=upstream.where or place,
-                    why=f"the sha256 of {place} is {found}, wanted was {upstream.sha256}",
-                    remedy=f"Find out who changed {upstream.url}; nothing of it was kept.",
-                )
-            return
+            return draft
         if place := self._copied(upstream, draft):
             text = f"{upstream.url} was not reached: the same file was taken from {place}"
-            self._emit(Notice("info", text))
-            return
+            self._say(Notice("info", text))
+            return draft
         raise UnreachableError(
             f"cannot fetch {upstream.name} {upstream.version}".rstrip(),
             where=upstream.url,
@@ -159,90 +151,52 @@ class _Fetcher:
             remedy=_REMEDY,
         )
 
+    def _bring(self, place: str, upstream: Upstream, draft: Path) -> None:
+        """Bring the file from one place; one that was pieced together and is wrong is fetched once more, whole.
+
+        Raises:
+            NotThere: the place does not have it.
+            InputError: it has another file; nothing of it is kept.
+        """
+        while True:
+            resumed = bring(place, draft, self._patience, _LARGEST_BYTES, self._advance)
+            found = sha256_of(draft)
+            if found == upstream.sha256:
+                return
+            draft.unlink()
+            if not resumed:
+                raise InputError(
+                    f"{upstream.name} {upstream.version}".rstrip() + " is not the file that it should be",
+                    where=upstream.where or place,
+                    why=f"the sha256 of {place} is {found}, wanted was {upstream.sha256}",
+                    remedy=f"Find out who changed {upstream.url}; nothing of it was kept.",
+                )
+
     def _copied(self, upstream: Upstream, draft: Path) -> str:
         """The other place that had the very file; empty where there is none."""
-        place = self._elsewhere.copy(upstream.url, draft) if self._elsewhere else ""
-        if not place:
+        if self._elsewhere is None or self._given_up.is_set():
             return ""
-        with draft.open("rb") as file:
-            return place if hashlib.file_digest(file, "sha256").hexdigest() == upstream.sha256 else ""
+        with self._one_elsewhere:
+            place = self._elsewhere.copy(upstream.url, draft)
+        return place if place and sha256_of(draft) == upstream.sha256 else ""
+
+    def _advance(self, received: int) -> None:
+        """Count what arrived, show it now and then, and stop where another file has failed."""
+        if self._given_up.is_set():
+            raise NotThere("given up")
+        with self._lock:
+            self._received += received
+            now = time.monotonic()
+            if now < self._shown + _SHOWN_EVERY_S:
+                return
+            self._shown = now
+            self._emit(Progress("bundle", f"fetching: {self._received >> 20} MiB arrived"))
+
+    def _say(self, notice: Notice) -> None:
+        with self._lock:
+            self._emit(notice)
 
 
-def _patiently(url: str, target: Path, patience: Patience) -> str:
-    """Download a file and return its sha256; what may be different a moment later is tried again.
-
-    Raises:
-        NotThere: the place does not have it, or did not answer in time.
-        InputError: the file is too large.
-    """
-    deadline = time.monotonic() + patience.total_s
-    for pause in (*patience.pauses_s, None):
-        try:
-            return _download(url, target, patience.answer_s, deadline)
-        except NotThere as reason:
-            if not reason.transient or pause is None or time.monotonic() + pause > deadline:
-                raise
-            time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
-
-
-def _download(url: str, target: Path, answer_s: float, deadline: float) -> str:
-    """Download a file, once; return its sha256."""
-    digest, received = hashlib.sha256(), 0
-    with target.open("wb") as out:
-        for chunk in _chunks(url, answer_s):
-            received += len(chunk)
-            if received > _LARGEST_BYTES:
-                why = f"it is larger than {_LARGEST_BYTES >> 20} MiB"
-                raise InputError("this is not the file that it should be", where=url, why=why)
-            if time.monotonic() > deadline:
-                raise NotThere("it did not arrive in time")
-            digest.update(chunk)
-            out.write(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(url: str, answer_s: float) -> Iterator[bytes]:
-    """What lies at a URL."""
-    received = 0
-    try:
-        with _opener().open(url, timeout=answer_s) as answer:
-            expected = answer.headers.get("Content-Length") or ""
-            while chunk := answer.read(_CHUNK):
-                received += len(chunk)
-                yield chunk
-    except urllib.error.HTTPError as error:
-        with error:
-            raise NotThere(f"HTTP {error.code} {error.reason}", transient=error.code in _TRANSIENT_STATUS) from error
-    except urllib.error.URLError as error:
-        raise _not_there(error.reason) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _not_there(error) from error
-    if expected.isdecimal() and received < int(expected):
-        raise NotThere(f"cut short: {received} of {expected} bytes arrived", transient=True)
-
-
-def _not_there(reason: object) -> NotThere:
-    """Why a place does not have a file, and whether it may have it a moment later."""
-    final = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, ssl.SSLCertVerificationError)
-    unknown_host = isinstance(reason, socket.gaierror) and reason.errno != socket.EAI_AGAIN
-    transient = isinstance(reason, OSError | http.client.HTTPException) and not isinstance(reason, final)
-    why = (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
-    return NotThere(why, transient=transient and not unknown_host)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Opens https, http and file, through the proxies of the environment, and nothing else."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.FileHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.UnknownHandler,
-    ):
-        opener.add_handler(handler())
-    return opener
+def _each_once(upstreams: Sequence[Upstream]) -> tuple[Upstream, ...]:
+    """Files that are the same, by their sha256, once."""
+    return tuple({upstream.sha256: upstream for upstream in upstreams}.values())
