@@ -56,7 +56,7 @@ class Bench:
         self._strategy = strategy
         self._patience_s = patience_s
         self._env = {**os.environ, "PYTHON": sys.executable}
-        sources = sources_for(loaded.spec.bundle.source)
+        sources = sources_for(loaded.spec.bundle.source, {}, os.environ)
         self._bundle = ensure(sources, Wanted(loaded.spec.kubernetes.version), default_store(os.environ), silent)
 
     def floor(self, number: int, order: str, case: str) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kprov.bundle.references import tag_of
 from kprov.bundle.store import sha256_of
 
 if TYPE_CHECKING:
@@ -74,27 +75,39 @@ def write_layer(target: Path, files: Mapping[str, Path], mode: int = 0o755) -> N
 def write_archive(target: Path, images: Sequence[Image], architecture: str) -> None:
     """Write the images into one archive; a layer that several share is stored once."""
     layers = {layer: _layer_blob(layer) for image in images for layer in image.layers}
-    blobs = {blob.sha256: blob for blob in layers.values()}
-    index: list[dict[str, object]] = []
+    blobs = {blob.sha256: blob.content for blob in layers.values()}
+    manifests: list[tuple[str, Mapping[str, object]]] = []
     for image in images:
         config = _json_blob(_config(image, architecture))
         manifest = _json_blob(_manifest(config, [layers[layer] for layer in image.layers]))
-        blobs |= {config.sha256: config, manifest.sha256: manifest}
-        index.append(
-            manifest.descriptor("application/vnd.oci.image.manifest.v1+json")
-            | {
-                "platform": {"architecture": architecture, "os": "linux"},
-                "annotations": {
-                    "io.containerd.image.name": image.reference,
-                    "org.opencontainers.image.ref.name": image.reference.rpartition(":")[2],
-                },
-            }
-        )
+        blobs |= {config.sha256: config.content, manifest.sha256: manifest.content}
+        manifests.append((image.reference, manifest.descriptor("application/vnd.oci.image.manifest.v1+json")))
+    write_layout(target, manifests, blobs, architecture)
+
+
+def write_layout(
+    target: Path,
+    manifests: Sequence[tuple[str, Mapping[str, object]]],
+    blobs: Mapping[str, Path | bytes],
+    architecture: str,
+) -> None:
+    """Write images into one archive: for each its reference and its manifest's descriptor, and all blobs by sha256."""
+    index = [
+        {
+            **manifest,
+            "platform": {"architecture": architecture, "os": "linux"},
+            "annotations": {
+                "io.containerd.image.name": reference,
+                "org.opencontainers.image.ref.name": tag_of(reference),
+            },
+        }
+        for reference, manifest in manifests
+    ]
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
         _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         _add(tar, "index.json", _json({"schemaVersion": 2, "manifests": index}))
-        for sha256, blob in sorted(blobs.items()):
-            _add(tar, f"blobs/sha256/{sha256}", blob.content)
+        for sha256, content in sorted(blobs.items()):
+            _add(tar, f"blobs/sha256/{sha256}", content)
 
 
 def _config(image: Image, architecture: str) -> dict[str, object]:

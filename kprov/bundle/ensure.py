@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,22 @@ from kprov.bundle.packages.modulefiles import ModuleFiles
 from kprov.bundle.packages.source import PackagesSource
 from kprov.bundle.packages.workshop import DebianWorkshop
 from kprov.bundle.store import Store
+from kprov.bundle.transfer import Refused
+from kprov.bundle.upstream.registry import Skopeo
+from kprov.bundle.upstream.source import UpstreamSource
 from kprov.errors import InputError, UnreachableError
 from kprov.events import LeftOut, Notice
+from kprov.release.catalog import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from kprov.bundle.files import Elsewhere
     from kprov.bundle.imports import Imported
     from kprov.bundle.model import Bundle, Source, Wanted
     from kprov.events import Emit
+    from kprov.release.artifacts import Architecture
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,46 @@ class UnknownSource:
         raise InputError(
             f"the bundle's source `{self.name}` is not in this version of kprov",
             where="bundle.source",
-            why="it has only `packages`",
-            remedy="Set bundle.source to packages.",
+            why="it has `upstream` and `packages`",
+            remedy="Set bundle.source to upstream or packages, or to a list of them.",
         )
 
 
-def sources_for(names: Sequence[str]) -> tuple[Source, ...]:
+def sources_for(names: Sequence[str], mirrors: Mapping[str, str], environment: Mapping[str, str]) -> tuple[Source, ...]:
     """The sources of these names, in order; ``names`` is ``bundle.source`` of the cluster file."""
-    packages = PackagesSource(lambda store: DebianWorkshop(store, dict(os.environ)))
-    return tuple(packages if name == packages.name else UnknownSource(name) for name in names)
+    known: Mapping[str, Callable[[], Source]] = {
+        "upstream": lambda: upstream_source(mirrors, environment),
+        "packages": lambda: PackagesSource(lambda store: DebianWorkshop(store, dict(environment))),
+    }
+    return tuple(known[name]() if name in known else UnknownSource(name) for name in names)
+
+
+def upstream_source(mirrors: Mapping[str, str], environment: Mapping[str, str]) -> UpstreamSource:
+    """The source ``upstream`` for this machine.
+
+    Raises:
+        InputError: this machine's architecture is not one that it serves.
+    """
+    return UpstreamSource(
+        catalog=catalog(),
+        mirrors=mirrors,
+        registry=lambda folder, log: Skopeo(folder, mirrors, environment, log),
+        machine=machine_architecture(),
+    )
+
+
+def machine_architecture() -> Architecture:
+    """This machine's architecture as upstream names it.
+
+    Raises:
+        InputError: upstream publishes nothing for it that kprov knows.
+    """
+    known: Mapping[str, Architecture] = {"x86_64": "amd64", "aarch64": "arm64"}
+    machine = platform.machine()
+    if machine not in known:
+        remedy = "Run kprov on a machine of one of these architectures: x86_64, aarch64."
+        raise InputError(f"the bundle's source `upstream` has nothing for {machine}", remedy=remedy)
+    return known[machine]
 
 
 def elsewhere_for(names: Sequence[str], store: Path, environment: Mapping[str, str]) -> Elsewhere | None:
@@ -62,7 +98,8 @@ def ensure(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit) -
     """Have a bundle from the first source that can serve it, and images from archives where a person brought them.
 
     A source that cannot serve this machine or version, or does not answer, hands over to the next one; a build that
-    fails does not. What neither has is left out. Where nothing is missing this takes a second.
+    fails and a file that is not what it should be do not. What neither has is left out. Where nothing is missing this
+    takes a second.
 
     Raises:
         InputError: no source can serve this machine or version; the last one's error.
@@ -94,6 +131,8 @@ def _from_first(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Em
     for source in sources[:-1]:
         try:
             return source.ensure(wanted, store, emit)
+        except Refused:
+            raise
         except (InputError, UnreachableError) as error:
             emit(Notice("info", f"the bundle does not come from {source.name}: {error}", error.remedy))
     return sources[-1].ensure(wanted, store, emit)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kprov.bundle.mirrors import VARIABLE, places
 from kprov.bundle.model import Artifact
 from kprov.bundle.store import Store, sha256_of
-from kprov.bundle.transfer import NotThere, Patience, bring
-from kprov.errors import InputError, UnreachableError
+from kprov.bundle.transfer import NotThere, Patience, Refused, bring
+from kprov.errors import UnreachableError
 from kprov.events import Notice, Progress
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def fetch(
 
     Raises:
         UnreachableError: a file is nowhere, and what to do.
-        InputError: a file differs from its sha256 and is not kept, or the disk is full.
+        Refused: a file differs from its sha256 and is not kept, or the disk is full.
     """
     if not upstreams:
         return {}
@@ -156,7 +156,7 @@ class _Fetcher:
 
         Raises:
             NotThere: the place does not have it.
-            InputError: it has another file; nothing of it is kept.
+            Refused: it has another file; nothing of it is kept.
         """
         while True:
             resumed = bring(place, draft, self._patience, _LARGEST_BYTES, self._advance)
@@ -165,7 +165,7 @@ class _Fetcher:
                 return
             draft.unlink()
             if not resumed:
-                raise InputError(
+                raise Refused(
                     f"{upstream.name} {upstream.version}".rstrip() + " is not the file that it should be",
                     where=upstream.where or place,
                     why=f"the sha256 of {place} is {found}, wanted was {upstream.sha256}",

@@ -21,7 +21,7 @@ _HEADER = "# What the cluster is made of. Written by kprov; paths are relative t
 
 
 def render(lock: Lock) -> str:
-    """A lock as YAML; empty lists are left out of artifacts.
+    """A lock as YAML; what is empty is left out of artifacts.
 
     >>> print(render(Lock("packages", "1.20.2", "amd64", (), ())), end="")
     # What the cluster is made of. Written by kprov; paths are relative to the store's root.
@@ -33,8 +33,9 @@ def render(lock: Lock) -> str:
     """
     data = _LOCK.dump_python(lock, mode="json")
     for artifact in data["artifacts"]:
-        if not artifact["images"]:
-            del artifact["images"]
+        for name in ("images", "digests", "architecture"):
+            if not artifact[name]:
+                del artifact[name]
     return _HEADER + yaml.safe_dump(data, sort_keys=False, width=120)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from kprov.events import LeftOut  # noqa: TC001  pydantic reads it when the lock is loaded
+from kprov.release.artifacts import Architecture  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kprov.events import Emit
 
-Kind: TypeAlias = Literal["binary", "images", "manifest", "chart"]
+Kind: TypeAlias = Literal["binary", "runtime", "cni-plugin", "images", "manifest", "chart"]
 Target: TypeAlias = Literal["control-plane", "worker", "controller"]
 
 WITHOUT_IMAGE = "nodes must pull it themselves; bring it with 'kprov bundle import ARCHIVE'"
@@ -25,9 +26,11 @@ class Artifact:
     """One file of the bundle.
 
     ``kind`` says what a node does with it: a ``binary`` is installed to ``/usr/local/bin/<name>`` with mode 0755,
-    ``images`` is an archive that containerd imports; ``images`` then lists the references it holds, in containerd's
-    normal form. A ``manifest`` or a ``chart`` is a file of an add-on's makers, for the controller alone. ``targets``
-    are the kinds of nodes that need it. ``path`` is relative to the store's root, ``size`` in bytes.
+    a ``runtime`` too, before containerd is started, a ``cni-plugin`` to ``/opt/cni/bin``. ``images`` is an archive that
+    containerd imports; ``images`` then lists its references in containerd's normal form, and ``digests`` those that a
+    registry has them under, where they come from one. A ``manifest`` or a ``chart`` is a file of an add-on's makers,
+    for the controller alone. ``targets`` are the kinds of nodes that need it, ``architecture`` is theirs; empty: that
+    of the lock. ``path`` is relative to the store's root, ``size`` in bytes.
     """
 
     name: str
@@ -39,17 +42,24 @@ class Artifact:
     path: str
     targets: tuple[Target, ...]
     images: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    architecture: Architecture | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a bundle is asked for: Kubernetes with all it needs itself, and ``images`` that add-ons need beyond.
 
-    The images are full references in containerd's normal form.
+    The images are full references in containerd's normal form. ``architectures`` are those of the nodes; none: this
+    machine's. ``pinned`` has the digests of images that an earlier lock took, by reference. ``repository`` is where
+    Kubernetes' own images are taken from instead of the official registry.
     """
 
     kubernetes: str
     images: tuple[str, ...] = ()
+    architectures: tuple[Architecture, ...] = ()
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)

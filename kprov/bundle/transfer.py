@@ -45,6 +45,10 @@ class Patience:
     pauses_s: tuple[float, ...] = (0.5, 1, 2, 4, 8)
 
 
+class Refused(InputError):
+    """A file is not what it should be, or has no room: no other place or source stands in for it."""
+
+
 class NotThere(Exception):
     """A place does not have a file, for this reason; ``transient`` where it may have it a moment later."""
 
@@ -62,7 +66,7 @@ def bring(
 
     Raises:
         NotThere: the place does not have it, or did not answer in time; the draft keeps what arrived.
-        InputError: the file has more than ``largest`` bytes, or the disk is full; nothing is kept.
+        Refused: the file has more than ``largest`` bytes, or the disk is full; nothing is kept.
     """
     attempt = _Attempt(url, draft, patience, largest, advance)
     resumed = attempt.size > 0
@@ -79,7 +83,7 @@ def bring(
                 raise
             time.sleep(pause)
             resumed = resumed or attempt.size > 0
-        except InputError:
+        except Refused:
             draft.unlink(missing_ok=True)
             raise
         except OSError as error:
@@ -166,7 +170,7 @@ class _Attempt:
     def _check_size(self, size: int, missing: int) -> None:
         if size > self._largest:
             why = f"it is larger than {self._largest >> 20} MiB"
-            raise InputError("this is not the file that it should be", where=self._url, why=why)
+            raise Refused("this is not the file that it should be", where=self._url, why=why)
         if missing and shutil.disk_usage(self._draft.parent).free < missing:
             raise OSError(errno.ENOSPC, "no space left", str(self._draft))
 
@@ -211,9 +215,9 @@ def _not_there(reason: object) -> NotThere:
     return NotThere(why, transient=transient and not unknown_host)
 
 
-def _full(draft: Path, url: str) -> InputError:
+def _full(draft: Path, url: str) -> Refused:
     free = shutil.disk_usage(draft.parent).free >> 20
-    return InputError(
+    return Refused(
         "the disk is full",
         where=str(draft.parent),
         why=f"{url} does not fit: {free} MiB are free",

@@ -24,6 +24,8 @@ OWN_SET = "kubernetes"
 """The set of what a release needs beside what kubeadm makes."""
 NETWORK_SET = "network"
 """The set of the user's own network."""
+RUNTIME_KINDS = ("runtime", "cni-plugin")
+"""The kinds of artifacts that a node needs before its containerd is started."""
 MANIFESTS = "/etc/kubernetes/kprov/addons"
 """Where control planes have the objects of add-ons: the default of kprov_artifacts."""
 
@@ -44,12 +46,15 @@ class Deliveries:
 
     ``addons`` names the add-ons whose objects control planes fetch, in the order in which they are applied; ``secrets``
     are what belongs to them beside the objects, each with ``set``, ``namespace``, ``name``, ``key`` and its ``file``.
+    An artifact with an ``architecture`` is for nodes of that one alone; ``machine`` is this machine's, which is that of
+    all nodes whose cluster file says nothing else.
     ``audit_policy`` is the content of the user's own policy, ``key_file`` the path of the user's own key.
     """
 
     control_plane: Sequence[Mapping[str, JSON]] = ()
     worker: Sequence[Mapping[str, JSON]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    machine: str = ""
     addons: Sequence[str] = ()
     secrets: Sequence[Mapping[str, JSON]] = ()
     audit_policy: kubeadm.Document | None = None
@@ -77,8 +82,11 @@ def variables(
         "node_manage_host": not machines.shared_kernel,
         "container_runtime_sandbox_image": release.image(release.pause_image),
         "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
-        # Debian's package containernetworking-plugins brings them there; upstream's archive goes to /opt/cni/bin.
-        "container_runtime_cni_bin_dir": "/usr/lib/cni" if spec.network.plugin == "bridge" else "/opt/cni/bin",
+        # Debian's package containernetworking-plugins brings them there; the bundle's own go to /opt/cni/bin.
+        "container_runtime_cni_bin_dir": (
+            "/usr/lib/cni" if spec.network.plugin == "bridge" and not _own_runtime(deliveries) else "/opt/cni/bin"
+        ),
+        "container_runtime_config_version": 3 if _own_runtime(deliveries) else 2,
         "kubernetes_services": str(spec.network.services),
         "api_endpoint_port": spec.endpoint_port,
         "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
@@ -130,9 +138,11 @@ def _of_node(
     spec: ClusterSpec, release: Release, machines: Machines, deliveries: Deliveries, name: str, node: Node
 ) -> Mapping[str, JSON]:
     plane = "control-plane" in node.roles
+    runtime, others = _artifacts(deliveries, node, plane=plane)
     values: dict[str, JSON] = {
+        "container_runtime_artifacts": runtime,
         "kubernetes_address": str(node.address),
-        "kubernetes_artifacts": list(deliveries.control_plane if plane else deliveries.worker),
+        "kubernetes_artifacts": others,
         "join_documents": [_json(kubeadm.join_configuration(release, name, node))],
     }
     if plane:
@@ -144,6 +154,23 @@ def _of_node(
             _json(kubeadm.kube_proxy_configuration(spec, shared_kernel=machines.shared_kernel)),
         ]
     return values
+
+
+def _artifacts(deliveries: Deliveries, node: Node, *, plane: bool) -> tuple[list[JSON], list[JSON]]:
+    """What a node of this architecture fetches: for the runtime before that is started, and all else."""
+    own = node.architecture or deliveries.machine
+    runtime: list[JSON] = []
+    others: list[JSON] = []
+    for artifact in deliveries.control_plane if plane else deliveries.worker:
+        if artifact.get("architecture") in (None, own):
+            entry = {key: value for key, value in artifact.items() if key != "architecture"}
+            (runtime if artifact["kind"] in RUNTIME_KINDS else others).append(entry)
+    return runtime, others
+
+
+def _own_runtime(deliveries: Deliveries) -> bool:
+    """Whether containerd comes from the bundle, which has containerd 2, rather than from the nodes' system."""
+    return any(artifact["kind"] in RUNTIME_KINDS for artifact in deliveries.worker)
 
 
 def _json(document: kubeadm.Document) -> JSON:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.bundle import charts, files, lockfile
-from kprov.bundle.ensure import elsewhere_for, ensure, sources_for
+from kprov.bundle.ensure import elsewhere_for, ensure, machine_architecture, sources_for
 from kprov.bundle.helm import HelmProgram, HelmSource
 from kprov.bundle.imports import references
 from kprov.bundle.model import Wanted
@@ -56,9 +56,8 @@ class EnsureBundle:
         contents |= _rendered_charts(context, addons, contents, helm)
         held = references(context.store)
         made = rendered(addons, contents, held)
-        bundle = ensure(
-            sources_for(spec.bundle.source), _wanted(spec.kubernetes.version, made), context.store, context.emit
-        )
+        sources = sources_for(spec.bundle.source, context.mirrors, os.environ)
+        bundle = ensure(sources, _wanted(context, made), context.store, context.emit)
         bundle = bundle.having([*files.artifacts(published, context.store), *([helm] if helm else [])])
         for addon in made:
             for note in addon.notes:
@@ -95,6 +94,14 @@ def _rendered_charts(
     return charts.render(charts_of(addons), contents, context.store, lambda: program, helm.version, context.emit)
 
 
-def _wanted(kubernetes: str, addons: tuple[Rendered, ...]) -> Wanted:
-    """Kubernetes, and the images of all add-ons, each once."""
-    return Wanted(kubernetes, tuple(dict.fromkeys(image for addon in addons for image in addon.images)))
+def _wanted(context: Context, addons: tuple[Rendered, ...]) -> Wanted:
+    """Kubernetes, and the images of all add-ons, each once; images by the digests that the cluster's lock has."""
+    spec = context.spec
+    named = {node.architecture for node in spec.nodes.values()}
+    locked = context.bundle.lock.artifacts if context.bundle else ()
+    return Wanted(
+        spec.kubernetes.version,
+        images=tuple(dict.fromkeys(image for addon in addons for image in addon.images)),
+        architectures=tuple(sorted({each or machine_architecture() for each in named})) if any(named) else (),
+        pinned={image: digest for part in locked for image, digest in zip(part.images, part.digests, strict=False)},
+    )

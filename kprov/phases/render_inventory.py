@@ -75,6 +75,7 @@ def deliveries(bundle: Bundle, addons: Sequence[Rendered], paths: ClusterPaths) 
     return Deliveries(
         control_plane=(*_for("control-plane", bundle), *sets),
         worker=_for("worker", bundle),
+        machine=bundle.lock.architecture,
         files=served | {str(entry["path"]): str(paths.manifests / f"{entry['name']}.json") for entry in sets},
         addons=tuple(str(entry["name"]) for entry in sets),
         secrets=tuple(
@@ -100,7 +101,8 @@ def _for(target: Target, bundle: Bundle) -> tuple[Mapping[str, JSON], ...]:
 
 
 def _entry(artifact: Artifact) -> Mapping[str, JSON]:
-    return {
+    own: dict[str, JSON] = {"architecture": artifact.architecture} if artifact.architecture else {}
+    return own | {
         "name": artifact.name,
         "kind": artifact.kind,
         "path": artifact.path,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kprov.spec.load import Loaded
 
 _PLUGINS: Final = ("bridge", "calico", "weave", "flannel", "none")
+_SOURCES: Final = ("upstream", "packages")
 _ENDPOINTS: Final = ("node-local", "external", "single")
 
 
@@ -25,7 +26,7 @@ def refuse_unsupported(loaded: Loaded) -> None:
         "network.plugin": (spec.network.plugin, _PLUGINS),
         "endpoint.mode": (spec.endpoint.mode, _ENDPOINTS),
         "etcd.topology": (spec.etcd.topology, ("stacked",)),
-        "bundle.source": ("packages" if "packages" in spec.bundle.source else spec.bundle.source[0], ("packages",)),
+        "bundle.source": (next(filter(_SOURCES.__contains__, spec.bundle.source), spec.bundle.source[0]), _SOURCES),
     }
     if spec.lab is not None:
         asked["lab.provider"] = (spec.lab.provider, ("podman", "docker"))

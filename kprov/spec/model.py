@@ -87,6 +87,9 @@ class Node(Model):
 
     address: Address = Field(description="Address on which the other nodes reach this one; a range: 10.0.0.[11:13].")
     roles: Roles = Field(description="What the node is: control-plane, etcd, worker.")
+    architecture: Literal["amd64", "arm64"] | None = Field(
+        default=None, description="Architecture of the machine; absent: that of the machine which runs kprov."
+    )
     ssh_address: SshAddress = Field(default="", description="Where SSH reaches the node, if not at its address.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels that the node registers with.")
     taints: tuple[Taint, ...] = Field(default=(), description="Taints beside those that its roles bring.")

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return ensure(sources_for(["packages"]), Wanted(VERSION), default_store(os.environ), silent)
+    return ensure(sources_for(["packages"], {}, os.environ), Wanted(VERSION), default_store(os.environ), silent)
 
 
 def output(bundle: Bundle, name: str, *arguments: str) -> str:
@@ -85,7 +85,7 @@ def test_every_artifact_is_what_the_lock_says(bundle: Bundle) -> None:
 
 def test_a_second_time_takes_seconds_and_changes_nothing(bundle: Bundle) -> None:
     begin = time.monotonic()
-    again = ensure(sources_for(["packages"]), Wanted(VERSION), bundle.store, silent)
+    again = ensure(sources_for(["packages"], {}, os.environ), Wanted(VERSION), bundle.store, silent)
     assert not again.changed
     assert again.lock == bundle.lock
     assert time.monotonic() - begin < 15

@@ -72,7 +72,15 @@ class PackagesSource:
                 remedy="Set kubernetes.version to 1.20.2, or bundle.source to one that has this version.",
             )
         with Store.opened(store, emit) as opened:
-            build = _Build(opened, self.workshop(opened), wanted, emit)
+            workshop = self.workshop(opened)
+            if foreign := [each for each in wanted.architectures if each != workshop.architecture()]:
+                raise InputError(
+                    f"the bundle's source `packages` builds nothing for {', '.join(foreign)}",
+                    where="nodes",
+                    why="it builds for the machine that it runs on",
+                    remedy="Use nodes of this machine's architecture, or the source upstream.",
+                )
+            build = _Build(opened, workshop, wanted, emit)
             lock = build.lock()
             lockfile.write(lock, lockfile.lock_path(store, self.name, kubernetes, lock.architecture))
         return Bundle(lock, store, changed=build.changed)

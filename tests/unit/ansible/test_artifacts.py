@@ -16,10 +16,10 @@ IMAGES = b"an archive of images"
 
 
 class Server(ThreadingHTTPServer):
-    """A bundle server on the loopback address; it notes what was asked for and can cut a transfer short."""
+    """A bundle server on the loopback address; it notes what was asked for and cuts the first ``cut`` transfers."""
 
     def __init__(self, files):
-        self.files, self.asked, self.cut = files, [], False
+        self.files, self.asked, self.cut = files, [], 0
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -30,15 +30,18 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         name = self.path.removeprefix("/secret/")
-        self.server.asked.append(name)
+        wanted = self.headers.get("Range")
+        self.server.asked.append((name, wanted) if wanted else name)
         content = self.server.files.get(name)
         if content is None:
             self.send_error(404)
             return
-        self.send_response(200)
+        content = content[int(wanted[6:-1]) :] if wanted else content
+        self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if self.server.cut else content)
+        self.wfile.write(content[: len(content) // 2] if self.server.cut > 0 else content)
+        self.server.cut -= 1
 
     def log_message(self, *_arguments):
         pass
@@ -62,6 +65,7 @@ def node(tmp_path, monkeypatch, programs):
     keep = f'cp "$5" {tmp_path}/imported; echo a:1 >>{tmp_path}/present'
     programs.add("ctr", f'case "$4" in list) cat {tmp_path}/present;; import) {keep};; esac')
     monkeypatch.setattr(kprov_artifacts, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(kprov_artifacts, "PAUSES_S", (0, 0))
     return tmp_path
 
 
@@ -83,6 +87,7 @@ def fetch(server, node, *artifacts, check=False):
         url=server.url,
         artifacts=list(artifacts),
         bin_dir=str(node / "local/bin"),
+        cni_dir=str(node / "cni"),
         manifest_dir=str(node / "addons"),
     )
 
@@ -143,12 +148,48 @@ def test_a_wrong_checksum_installs_nothing(server, node):
     assert leftovers(node) == []
 
 
-def test_a_cut_connection_is_told_and_leaves_nothing(server, node):
-    server.cut = True
-    answer = fetch(server, node, BINARY)
-    assert answer["msg"] == f"kubelet was cut short: {len(KUBELET) // 2} of {len(KUBELET)} bytes arrived"
-    assert not (node / "local/bin/kubelet").exists()
+def test_a_cut_transfer_is_gone_on_with(server, node):
+    server.cut = 2
+    assert fetch(server, node, BINARY)["changed"]
+    assert (node / "local/bin/kubelet").read_bytes() == KUBELET
+    half, quarter = len(KUBELET) // 2, len(KUBELET) // 4
+    assert server.asked == ["a/kubelet", ("a/kubelet", f"bytes={half}-"), ("a/kubelet", f"bytes={half + quarter}-")]
     assert leftovers(node) == []
+
+
+def test_a_transfer_that_is_cut_again_and_again_is_told_and_gone_on_with_by_the_next_run(server, node):
+    server.cut = 3
+    arrived = len(KUBELET) - len(KUBELET) // 8
+    answer = fetch(server, node, BINARY)
+    told = f"cut short: {arrived} of {len(KUBELET)} bytes arrived"
+    assert answer["msg"] == f"cannot fetch kubelet from the controller: {told}"
+    assert not (node / "local/bin/kubelet").exists()
+    server.asked.clear()
+    assert fetch(server, node, BINARY)["fetched"] == ["kubelet"]
+    assert server.asked == [("a/kubelet", f"bytes={arrived}-")]
+
+
+@pytest.mark.parametrize("left", [b"of another file", b"x" * len(KUBELET)])
+def test_what_another_run_left_and_is_of_no_use_is_fetched_anew(server, node, left):
+    (node / "local/bin").mkdir(parents=True)
+    (node / f"local/bin/.kprov.kubelet.{BINARY['sha256']}").write_bytes(left)
+    assert fetch(server, node, BINARY)["fetched"] == ["kubelet"]
+    assert (node / "local/bin/kubelet").read_bytes() == KUBELET
+
+
+def test_the_runtime_is_installed_without_a_containerd_and_touches_nothing_else(server, node, programs):
+    programs.add("ctr", "exit 1")
+    fetched = [
+        artifact("containerd", "runtime", KUBELET, "a/kubelet"),
+        artifact("x", "cni-plugin", IMAGES, "b/images.tar"),
+    ]
+    (node / "addons").mkdir()
+    (node / "addons/calico.json").write_text("{}")
+    assert fetch(server, node, *fetched)["fetched"] == ["containerd", "x"]
+    assert (node / "local/bin/containerd").stat().st_mode & 0o111
+    assert (node / "cni/x").read_bytes() == IMAGES
+    assert (node / "addons/calico.json").exists()
+    assert not fetch(server, node, *fetched)["changed"]
 
 
 def test_a_file_that_the_server_has_not_is_told(server, node):

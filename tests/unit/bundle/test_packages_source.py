@@ -233,17 +233,17 @@ def test_another_minor_version_is_refused(workshop: FakeWorkshop, tmp_path: Path
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("name", ["upstream", "directory"])
+@pytest.mark.parametrize("name", ["directory"])
 def test_a_source_of_a_later_version_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
-        ensure(sources_for([name]), Wanted(VERSION), tmp_path / "store", silent)
+        ensure(sources_for([name], {}, {}), Wanted(VERSION), tmp_path / "store", silent)
     assert name in caught.value.what
     assert "packages" in caught.value.remedy
 
 
 def test_sources_are_tried_in_order(workshop: FakeWorkshop, tmp_path: Path) -> None:
     events: list[Event] = []
-    sources = [*sources_for(["upstream"]), PackagesSource(lambda _: workshop)]
+    sources = [*sources_for(["directory"], {}, {}), PackagesSource(lambda _: workshop)]
     assert ensure(sources, Wanted(VERSION), tmp_path, events.append).lock.source == "packages"
     notice = next(event for event in events if isinstance(event, Notice))
     assert "upstream" in notice.text
@@ -252,7 +252,9 @@ def test_sources_are_tried_in_order(workshop: FakeWorkshop, tmp_path: Path) -> N
 def test_a_failed_build_is_not_hidden_by_the_next_source(workshop: FakeWorkshop, tmp_path: Path) -> None:
     workshop.failing["kubelet"] = CheckFailed("cannot build kubelet")
     with pytest.raises(CheckFailed, match="cannot build kubelet"):
-        ensure([PackagesSource(lambda _: workshop), *sources_for(["upstream"])], Wanted(VERSION), tmp_path, silent)
+        ensure(
+            [PackagesSource(lambda _: workshop), *sources_for(["directory"], {}, {})], Wanted(VERSION), tmp_path, silent
+        )
 
 
 FLANNEL = "quay.io/coreos/flannel:v0.15.1"

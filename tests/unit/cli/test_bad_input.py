@@ -92,7 +92,7 @@ SPECS = {
     "a version without rules": (f"{FILE}kubernetes: {{version: 1.19.3}}\n", "kubernetes.version", "1.19.3"),
     "no version at all": (f"{FILE}kubernetes: {{version: new}}\n", "cluster.yaml:8  kubernetes.version", "new"),
     "an unknown source": (changed("packages", "internet"), "bundle.source", "none of upstream, packages, directory"),
-    "a source of later": (changed("packages", "upstream"), "cluster.yaml:7  bundle.source", "cannot make `upstream`"),
+    "a source that cannot serve it": (changed("packages", "upstream"), "does not come from upstream", "packages"),
     "a plugin of later": (changed("bridge", "cilium"), "cluster.yaml:6  network.plugin", "cannot make `cilium`"),
     "no plugin of any kind": (changed("bridge", "bride"), "cluster.yaml:6  network.plugin", "bride"),
     "a user that containers lack": (f"{FILE}ssh: {{user: joe}}\n", "cluster.yaml:8  ssh.user", "it is root"),

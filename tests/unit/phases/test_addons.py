@@ -60,7 +60,7 @@ URL = "https://published.invalid/v1/agent.yaml"
 @pytest.fixture(autouse=True)
 def workshop(monkeypatch: pytest.MonkeyPatch) -> FakeWorkshop:
     workshop = FakeWorkshop()
-    monkeypatch.setattr(ensure_bundle, "sources_for", lambda _: (PackagesSource(lambda _: workshop),))
+    monkeypatch.setattr(ensure_bundle, "sources_for", lambda *_: (PackagesSource(lambda _: workshop),))
     monkeypatch.setattr(ensure_bundle, "elsewhere_for", lambda *_: None)
     return workshop
 

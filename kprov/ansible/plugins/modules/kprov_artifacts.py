@@ -8,6 +8,9 @@ module: kprov_artifacts
 short_description: Fetch binaries, images and manifests of the bundle, only what is missing
 description:
   - Installs a binary in one step after its sha256 was verified; a binary that has it already is left alone.
+  - The runtime's own binaries and the CNI plugins are installed the same way, by a task that comes before containerd is
+    started and has no other artifacts.
+  - A transfer that was cut is gone on with where it ended, by this run or the next one.
   - Imports an archive of images into containerd's namespace C(k8s.io), unless all its images are there.
   - Puts the objects of an add-on, a List as JSON, in their place, and removes those of add-ons that are not listed.
 options:
@@ -22,12 +25,17 @@ options:
     required: true
     suboptions:
       name: {description: Name of the binary or archive., type: str, required: true}
-      kind: {description: What it is., type: str, choices: [binary, images, manifest], required: true}
+      kind:
+        description: What it is.
+        type: str
+        choices: [binary, runtime, cni-plugin, images, manifest]
+        required: true
       path: {description: Its path on the server., type: str, required: true}
       sha256: {description: Its checksum., type: str, required: true}
       size: {description: Its size in bytes., type: int, required: true}
       images: {description: Names in an archive as containerd has them., type: list, elements: str, default: []}
   bin_dir: {description: Where binaries go., type: path, default: /usr/local/bin}
+  cni_dir: {description: Where CNI plugins go., type: path, default: /opt/cni/bin}
   manifest_dir: {description: Where manifests go., type: path, default: /etc/kubernetes/kprov/addons}
 author: ["the kprov authors"]
 """
@@ -46,9 +54,10 @@ removed: {description: The manifests that were removed., returned: always, type:
 
 import errno
 import hashlib
+import http.client
 import os
 import shutil
-import tempfile
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +65,8 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible.module_utils.basic import AnsibleModule
 
 CHUNK = 1 << 20
+PAUSES_S = (0.5, 1, 2)
+RUNTIME = ("runtime", "cni-plugin")
 STATE = "/var/lib/kprov/images"
 CTR = ["ctr", "--namespace", "k8s.io", "images"]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -85,42 +96,69 @@ def full(folder, artifact):
     return FetchError(text % (folder, artifact["name"], artifact["size"] >> 20, free))
 
 
-def download(url, artifact, folder):
-    """Fetch one artifact into a new file in the folder; return its path, verified."""
-    if shutil.disk_usage(folder).free < artifact["size"] * 1.05:
-        raise full(folder, artifact)
-    handle, path = tempfile.mkstemp(prefix=".kprov.", dir=folder)
-    sha = hashlib.sha256()
+def size_of(path):
+    """The size of a file, 0 where there is none."""
     try:
-        with os.fdopen(handle, "wb") as out, DIRECT.open(url + artifact["path"], timeout=60) as answer:
-            for chunk in iter(lambda: answer.read(CHUNK), b""):
-                sha.update(chunk)
-                out.write(chunk)
-            received = out.tell()
-        if received < artifact["size"]:
-            text = "%s was cut short: %d of %d bytes arrived"
-            raise FetchError(text % (artifact["name"], received, artifact["size"]))
-        if sha.hexdigest() != artifact["sha256"]:
-            raise FetchError("%s arrived with another sha256 than the lock's" % artifact["name"])
-    except (OSError, urllib.error.URLError) as error:
-        os.unlink(path)
-        if getattr(error, "errno", None) == errno.ENOSPC:  # another artifact took the space meanwhile
-            raise full(folder, artifact) from error
-        reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-        raise FetchError("cannot fetch %s from the controller: %s" % (artifact["name"], reason)) from error
-    except BaseException:
-        os.unlink(path)
-        raise
-    return path
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
-def prepare(*folders):
-    """Have the folders, and remove what an interrupted run left behind in them."""
+def draft_of(artifact, folder):
+    """Where an artifact is gathered before it is put in its place."""
+    return os.path.join(folder, ".kprov.%s.%s" % (artifact["name"], artifact["sha256"]))
+
+
+def receive(url, artifact, path):
+    """Ask for what is missing of an artifact, once, and write it behind what is there."""
+    here = size_of(path)
+    request = urllib.request.Request(url + artifact["path"])
+    if here:
+        request.add_header("Range", "bytes=%d-" % here)
+    with DIRECT.open(request, timeout=60) as answer, open(path, "ab" if answer.status == 206 else "wb") as out:
+        for chunk in iter(lambda: answer.read(CHUNK), b""):
+            out.write(chunk)
+    if size_of(path) < artifact["size"]:
+        raise ConnectionError("cut short: %d of %d bytes arrived" % (size_of(path), artifact["size"]))
+
+
+def download(url, artifact, folder):
+    """Fetch one artifact into a draft in the folder, going on from what is there; return its path, verified."""
+    path = draft_of(artifact, folder)
+    resumed = size_of(path) > 0
+    if shutil.disk_usage(folder).free < (artifact["size"] - size_of(path)) * 1.05:
+        raise full(folder, artifact)
+    for pause in [*PAUSES_S, None]:
+        if 0 < artifact["size"] <= size_of(path):
+            break
+        try:
+            receive(url, artifact, path)
+        except (OSError, http.client.HTTPException) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:  # another artifact took the space meanwhile
+                os.unlink(path)
+                raise full(folder, artifact) from error
+            if pause is None or 400 <= getattr(error, "code", 0) < 500:
+                reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+                text = "cannot fetch %s from the controller: %s"
+                raise FetchError(text % (artifact["name"], reason)) from error
+            time.sleep(pause)
+    if digest(path) == artifact["sha256"]:
+        return path
+    os.unlink(path)
+    if resumed:  # what was there was of no use
+        return download(url, artifact, folder)
+    raise FetchError("%s arrived with another sha256 than the lock's" % artifact["name"])
+
+
+def prepare(folders, artifacts):
+    """Have the folders, and remove what older runs left in them and no artifact goes on with."""
     for folder in folders:
         os.makedirs(folder, exist_ok=True)
+        wanted = {draft_of(artifact, folder) for artifact in artifacts}
         for name in os.listdir(folder):
-            if name.startswith(".kprov."):
-                os.unlink(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            if name.startswith(".kprov.") and path not in wanted:
+                os.unlink(path)
 
 
 def install(module, url, artifact, target, mode):
@@ -173,7 +211,7 @@ def main():
     """Run the module."""
     suboptions = {
         "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["binary", "images", "manifest"], "required": True},
+        "kind": {"type": "str", "choices": ["binary", *RUNTIME, "images", "manifest"], "required": True},
         "path": {"type": "str", "required": True},
         "sha256": {"type": "str", "required": True},
         "size": {"type": "int", "required": True},
@@ -184,24 +222,38 @@ def main():
             "url": {"type": "str", "required": True, "no_log": True},
             "artifacts": {"type": "list", "elements": "dict", "required": True, "options": suboptions},
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
+            "cni_dir": {"type": "path", "default": "/opt/cni/bin"},
             "manifest_dir": {"type": "path", "default": "/etc/kubernetes/kprov/addons"},
         },
         supports_check_mode=True,
     )
     url, artifacts = module.params["url"], module.params["artifacts"]
-    bin_dir, manifest_dir = module.params["bin_dir"], module.params["manifest_dir"]
-    if not module.check_mode:
-        prepare(STATE, bin_dir, *[manifest_dir for artifact in artifacts if artifact["kind"] == "manifest"])
-    present = names_here(module)
+    folders = {
+        "binary": module.params["bin_dir"],
+        "runtime": module.params["bin_dir"],
+        "cni-plugin": module.params["cni_dir"],
+        "images": STATE,
+        "manifest": module.params["manifest_dir"],
+    }
+    for_runtime = bool(artifacts) and all(artifact["kind"] in RUNTIME for artifact in artifacts)
+    needed = {folders[artifact["kind"]] for artifact in artifacts}
+    if module.check_mode:
+        pass
+    elif for_runtime:  # drafts in these folders are for the task that comes later to go on with
+        for folder in needed:
+            os.makedirs(folder, exist_ok=True)
+    else:
+        prepare({STATE, folders["binary"], *needed}, artifacts)
+    present = frozenset() if for_runtime else names_here(module)
 
     def fetch(artifact):
-        name = artifact["name"]
-        if artifact["kind"] == "binary":
-            done = install(module, url, artifact, os.path.join(bin_dir, name), 0o755)
-        elif artifact["kind"] == "manifest":
-            done = install(module, url, artifact, os.path.join(manifest_dir, name + ".json"), 0o600)
-        else:
+        name, kind = artifact["name"], artifact["kind"]
+        if kind == "images":
             done = load(module, url, artifact, present)
+        elif kind == "manifest":
+            done = install(module, url, artifact, os.path.join(folders[kind], name + ".json"), 0o600)
+        else:
+            done = install(module, url, artifact, os.path.join(folders[kind], name), 0o755)
         return name if done else None
 
     try:
@@ -209,7 +261,8 @@ def main():
             fetched = [name for name in pool.map(fetch, artifacts) if name]
     except FetchError as error:
         module.fail_json(msg=str(error))
-    removed = unlisted(manifest_dir, artifacts)
+    manifest_dir = folders["manifest"]
+    removed = [] if for_runtime else unlisted(manifest_dir, artifacts)
     if not module.check_mode:
         for name in removed:
             os.unlink(os.path.join(manifest_dir, name))
