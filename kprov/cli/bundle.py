@@ -23,20 +23,24 @@ def bundle() -> None:
 @bundle.command()
 @file_option
 @mirror_option
+@click.option("--update", is_flag=True, help="Look for a newer version and newer images than the cluster's lock pins.")
 @common_options
 @click.pass_obj
-def build(settings: Settings, file: Path, mirror: tuple[str, ...]) -> None:
+def build(settings: Settings, file: Path, mirror: tuple[str, ...], *, update: bool) -> None:
     """Have everything that the cluster needs in the cache, verified; 'kprov up' does this too.
 
     The first build from packages compiles Kubernetes and takes some minutes; what is there already is not made again.
+    Where the cluster file says 'newest', the lock pins what was taken, and later runs take the same.
     """
-    from kprov.cli.session import session  # noqa: PLC0415 - help needs none of these
-    from kprov.cli.settle import load_settled  # noqa: PLC0415
+    from kprov.cli.choose import chosen_for  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.session import session  # noqa: PLC0415
     from kprov.phases.base import run_all  # noqa: PLC0415
     from kprov.phases.ensure_bundle import EnsureBundle  # noqa: PLC0415
+    from kprov.spec.load import load  # noqa: PLC0415
 
-    phases = (EnsureBundle(),)
-    with session("bundle build", load_settled(file), phases, settings, mirrors=mirror) as context:
+    phases = (EnsureBundle(update=update),)
+    choice = chosen_for(load(file), mirror, update=update)
+    with session("bundle build", choice.loaded, phases, settings, mirrors=mirror, told=choice.why) as context:
         run_all(phases, context)
 
 

@@ -16,7 +16,7 @@ from kprov.bundle.model import Bundle
 from kprov.bundle.store import default_store
 from kprov.console.sink import open_sink
 from kprov.errors import InputError, Interrupted, KprovError
-from kprov.events import Bus, RunFinished, RunStarted
+from kprov.events import Bus, Notice, RunFinished, RunStarted
 from kprov.inventory.variables import Machines
 from kprov.journal.folders import EVENTS, new_run_folder
 from kprov.journal.journal import Journal
@@ -71,10 +71,11 @@ def session(
     settings: Settings,
     strategy: Strategy = "auto",
     mirrors: Sequence[str] = (),
+    told: str = "",
 ) -> Iterator[Context]:
     """What phases need, with display and journal around it; the end of the run is told whatever happens.
 
-    ``mirrors`` are those of the command line.
+    ``mirrors`` are those of the command line, ``told`` is what the user should know first.
 
     Raises:
         SpecError: the version in the cluster file has no rules.
@@ -95,6 +96,8 @@ def session(
         sink = stack.enter_context(open_sink(settings.verbosity, color=settings.color))
         emit = Bus((journal, sink))
         emit(RunStarted(command, loaded.spec.cluster, tuple(phase.name for phase in phases)))
+        if told:
+            emit(Notice("info", told))
         code = 0
         try:
             yield Context(

@@ -41,18 +41,20 @@ def up(
     The phases, in order: bundle, lab, trust, preflight, inventory, cluster, kubeconfig, verify. Each may be repeated:
     what is done already is left alone, and a run that was interrupted goes on from there.
     """
-    from kprov.cli.session import session  # noqa: PLC0415 - help needs none of these
-    from kprov.cli.settle import load_settled  # noqa: PLC0415
+    from kprov.cli.choose import chosen_for  # noqa: PLC0415 - help needs none of these
+    from kprov.cli.session import session  # noqa: PLC0415
     from kprov.cli.upshot import summary_of  # noqa: PLC0415
     from kprov.console.summary import print_summary  # noqa: PLC0415
     from kprov.phases.base import chosen, run_all  # noqa: PLC0415
     from kprov.phases.supported import refuse_unsupported  # noqa: PLC0415
     from kprov.phases.up import UP  # noqa: PLC0415
+    from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
     phases = chosen(UP, first=first, last=last, skip=skip)
-    loaded = load_settled(file, WAIVABLE if yes_really else ())
+    loaded = load(file, waived=WAIVABLE if yes_really else ())
     refuse_unsupported(loaded)
-    with session("up", loaded, phases, settings, strategy, mirror) as context:
+    choice = chosen_for(loaded, mirror)
+    with session("up", choice.loaded, phases, settings, strategy, mirror, choice.why) as context:
         done = run_all(phases, context)
     print_summary(summary_of(done), color=settings.color)

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EnsureBundle:
-    """Fetches what add-ons are made of, builds or finds the bundle, and pins it in the cluster's lock."""
+    """Fetches what add-ons are made of, builds or finds the bundle, and pins it in the cluster's lock.
 
+    ``update``: take the images that registries have now, instead of those that the lock pins.
+    """
+
+    update: bool = False
     name: Final = "bundle"
     title: Final = "Gather the bundle"
 
@@ -57,7 +61,7 @@ class EnsureBundle:
         held = references(context.store)
         made = rendered(addons, contents, held)
         sources = sources_for(spec.bundle.source, context.mirrors, os.environ)
-        bundle = ensure(sources, _wanted(context, made), context.store, context.emit)
+        bundle = ensure(sources, _wanted(context, made, update=self.update), context.store, context.emit)
         bundle = bundle.having([*files.artifacts(published, context.store), *([helm] if helm else [])])
         for addon in made:
             for note in addon.notes:
@@ -94,11 +98,11 @@ def _rendered_charts(
     return charts.render(charts_of(addons), contents, context.store, lambda: program, helm.version, context.emit)
 
 
-def _wanted(context: Context, addons: tuple[Rendered, ...]) -> Wanted:
+def _wanted(context: Context, addons: tuple[Rendered, ...], *, update: bool) -> Wanted:
     """Kubernetes, and the images of all add-ons, each once; images by the digests that the cluster's lock has."""
     spec = context.spec
     named = {node.architecture for node in spec.nodes.values()}
-    locked = context.bundle.lock.artifacts if context.bundle else ()
+    locked = context.bundle.lock.artifacts if context.bundle and not update else ()
     return Wanted(
         spec.kubernetes.version,
         images=tuple(dict.fromkeys(image for addon in addons for image in addon.images)),

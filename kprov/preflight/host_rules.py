@@ -43,7 +43,7 @@ _FREE_FOR_MEMBER: Final = (512, 1_000)
 """MiB and inodes for a machine on which all of that lies already."""
 _FREE_ALONE: Final = {"/tmp": (64, 100), "/usr/local": (512, 100)}  # noqa: S108 - looked at, not written to
 """MiB and inodes for folders with a file system of their own."""
-_CGROUP_V2_MINOR: Final = (1, 35)
+CGROUP_V2_MINOR: Final = (1, 35)
 """From here on the kubelet refuses cgroup v1 (failCgroupV1 defaults to true): the release notes of 1.35."""
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _KERNEL: Final = "kernel"
@@ -207,7 +207,7 @@ def addon_features(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -
 
 def cgroup_version(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """Newer kubelets refuse to start on cgroup v1."""
-    if seen.cgroup == 1 and cluster.minor >= _CGROUP_V2_MINOR:
+    if seen.cgroup == 1 and cluster.minor >= CGROUP_V2_MINOR:
         version = ".".join(map(str, cluster.minor))
         remedy = "Boot with systemd.unified_cgroup_hierarchy=1, or choose Kubernetes 1.34 or older."
         yield Remark("error", "cgroup v1", f"the kubelet of {version} needs cgroup v2", remedy)

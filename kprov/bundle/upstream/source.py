@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.model import Upstream
@@ -23,7 +24,6 @@ from kprov.release.catalog import minor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from kprov.bundle.model import Target, Wanted
     from kprov.bundle.upstream.pieces import Use
@@ -56,6 +56,14 @@ class UpstreamSource:
     machine: Architecture
     patience: Patience = field(default_factory=Patience)
     name: str = "upstream"
+
+    def check(self) -> None:
+        """Refuse a machine that cannot pull images.
+
+        Raises:
+            InputError: with what is missing and the remedy.
+        """
+        self.registry(Path(), Path()).check()
 
     def ensure(self, wanted: Wanted, store: Path, emit: Emit) -> Bundle:
         """Have every artifact in the store, its sha256 verified; fetch what is missing or damaged.
