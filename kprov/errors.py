@@ -30,16 +30,32 @@ class KprovError(Exception):
         where: the file and line, the host, the task; empty where the whole command is meant.
         why: the cause as reported by whoever knows it.
         remedy: what the user can do now, as an imperative sentence.
+        cause: the likely cause, where it is another thing than what was reported.
+        log: where more is to be read.
+        host: the name of the node where it failed; empty where it was none of them.
     """
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, what: str, *, where: str = "", why: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        why: str = "",
+        remedy: str = "",
+        cause: str = "",
+        log: str = "",
+        host: str = "",
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.why = why
         self.remedy = remedy
+        self.cause = cause
+        self.log = log
+        self.host = host
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what

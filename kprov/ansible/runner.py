@@ -26,6 +26,8 @@ Strategy: TypeAlias = Literal["auto", "linear", "mitogen"]
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that the kernel sends this process when its parent dies."""
 _STOP_GRACE_S = 10
+GOES_ON = "run the same command again: it goes on from there"
+"""What a user does once the cause is mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,8 @@ def _judge(outcome: _Outcome, code: int, playbook: str, log: Path) -> Recap:
         f"ansible-playbook ended with code {code}",
         where=f"playbooks/{playbook}.yml",
         why=" ".join(tail),
-        remedy=f"Read {log}.",
+        remedy="Read what Ansible itself said.",
+        log=str(log),
     )
 
 
@@ -267,11 +270,15 @@ def _failure(failures: Sequence[TaskFinished], log: Path) -> KprovError:
             f"the node cannot be reached{also}",
             where=where,
             why=first.message,
-            remedy="See that it runs and that SSH reaches it, then run the same command again: it goes on from there.",
+            remedy=f"See that it runs and that SSH reaches it, then {GOES_ON}.",
+            log=str(log),
+            host=first.host,
         )
     return PlaybookError(
         f"a task failed{also}",
         where=where,
         why=first.message,
-        remedy=f"Mend the cause and run the same command again: it goes on from there. Ansible's own words: {log}",
+        remedy=f"Mend the cause and {GOES_ON}.",
+        log=str(log),
+        host="" if first.host == "localhost" else first.host,
     )

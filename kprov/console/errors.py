@@ -29,7 +29,13 @@ def render_error(error: KprovError, *, width: int | None, color: bool) -> str:
         lines += ["", *_problems(error.problems, width), ""]
         lines += _labelled("do", error.remedy, indent="  ", width=width)
     else:
-        parts = {"where": error.where, "why": error.why, "do": error.remedy}
+        parts = {
+            "where": error.where,
+            "why": error.why,
+            "cause": error.cause,
+            "do": error.remedy,
+            "log": error.log,
+        }
         pad = max((len(label) for label, text in parts.items() if text), default=0) + 1
         for label, text in parts.items():
             lines += _labelled(label, text, indent="  ", width=width, pad=pad)
@@ -71,6 +77,6 @@ def _painted(line: str) -> str:
     label, colon, rest = bare.partition(":")
     if not indent and label == "error":
         return f"{_RED}{label}{colon}{_OFF}{_BOLD}{rest}{_OFF}"
-    if label in ("where", "why", "do", "wrong", "right"):
+    if label in ("where", "why", "cause", "do", "log", "wrong", "right"):
         return f"{indent}{_DIM}{label}{colon}{_OFF}{rest}"
     return line

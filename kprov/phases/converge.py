@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.phases.base import Context, Done
+from kprov.phases.explained import explained
 
 if TYPE_CHECKING:
     from typing import Final
@@ -22,7 +23,8 @@ class Converge:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
-        recap = context.playbooks.run("up", context.emit)
+        with explained(context.loaded):
+            recap = context.playbooks.run("up", context.emit)
         tasks = max((tally.total for tally in recap.hosts.values()), default=0)
         summary = f"{recap.changed} changed on {len(recap.hosts)} nodes, at most {tasks} tasks on one"
         return Done(replace(context, recap=recap), "done" if recap.changed else "unchanged", summary)

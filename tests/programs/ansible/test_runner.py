@@ -78,7 +78,7 @@ def test_a_failed_task_is_named_with_host_role_and_the_others_that_failed(log):
     error = runner._failure([failure("m2"), failure("w1"), failure("m1"), failure("m2")], log)
     assert isinstance(error, PlaybookError)
     assert (error.where, error.what, error.why) == ("m2: node : Turn swap off", "a task failed (and on m1, w1)", "no")
-    assert str(log) in error.remedy
+    assert (error.log, error.host) == (str(log), "m2")
     assert error.exit_code == 4
 
 
