@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from kprov.cli.options import Output
     from kprov.spec.load import Loaded
 
+_LIKE_A_LOGIN = "[ ! -r /etc/profile ] || . /etc/profile; "
+"""A command finds what an interactive shell has: the kubeconfig of a control plane, and /usr/local/bin."""
+
 
 @click.group()
 @common_options
@@ -108,7 +111,8 @@ def ssh(file: Path, node: str, command: tuple[str, ...]) -> None:
         )
     if shutil.which("ssh") is None:
         raise InputError("ssh is not installed here", where="PATH", remedy="Run `apt-get install openssh-client`.")
-    os.execvp("ssh", ["ssh", "-F", str(loaded.paths.ssh_config), node, *command])  # noqa: S606 - ssh takes this terminal
+    asked = [_LIKE_A_LOGIN + " ".join(command)] if command else []
+    os.execvp("ssh", ["ssh", "-F", str(loaded.paths.ssh_config), node, *asked])  # noqa: S606 - ssh takes this terminal
 
 
 def _loaded(file: Path) -> Loaded:

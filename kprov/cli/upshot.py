@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,14 +85,24 @@ def _next_steps(context: Context) -> tuple[str, ...]:
         kubectl = shutil.which("kubectl") or _near(context.paths.kubectl)
         steps.append(f"export KUBECONFIG={context.paths.kubeconfig}")
         steps.append(f"{'kubectl' if shutil.which('kubectl') else kubectl} get nodes -o wide")
-    steps.append(f"kprov verify -f {file}  # the proof again")
+    kprov = program()
+    steps.append(f"{kprov} verify -f {file}  # the proof again")
     if context.spec.addons.dashboard and context.nodes:
-        steps.append(f"kprov dashboard -f {file}  # {_WAYS[context.spec.addons.dashboard.access]}")
+        steps.append(f"{kprov} dashboard -f {file}  # {_WAYS[context.spec.addons.dashboard.access]}")
     if context.provider:
         first = context.spec.control_planes[0]
-        steps.append(f"kprov lab ssh -f {file} {first}  # a shell on a control plane")
-        steps.append(f"kprov lab down -f {file}  # remove the machines")
+        steps.append(f"{kprov} lab ssh -f {file} {first}  # a shell on a control plane")
+        steps.append(f"{kprov} lab down -f {file}  # remove the machines")
     return tuple(steps)
+
+
+def program() -> str:
+    """What is typed here to start this very program: its name where PATH leads to it, else its path."""
+    own = Path(sys.argv[0])
+    found = shutil.which("kprov")
+    if own.name != "kprov" or (found and Path(found).resolve() == own.resolve()):
+        return "kprov"
+    return _near(own.absolute())
 
 
 def _near(path: Path) -> str:

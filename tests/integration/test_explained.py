@@ -99,3 +99,4 @@ def test_a_full_disk(lab: Cluster) -> None:
 def test_then_it_goes_on_from_there(lab: Cluster) -> None:
     lab.kprov("up", "--skip", "verify")
     assert lab.ready() == {"n1": True}
+    assert "n1" in lab.kprov("lab", "ssh", "n1", "kubectl", "get", "nodes", "-o", "name")

@@ -101,3 +101,17 @@ def test_before_there_is_a_cluster_nobody_is_let_in(access: str, tmp_path: Path)
     done = summary(tmp_path, f"addons: {{dashboard: {{kind: headlamp, access: {access}}}}}\n", WEAVE, OPEN, nodes=())
     assert done.alarms == ()
     assert not any("kprov dashboard" in step for step in done.next_steps)
+
+
+def test_commands_to_copy_begin_with_what_starts_this_very_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / ".venv/bin/kprov"
+    own.parent.mkdir(parents=True)
+    own.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(own), "up"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert summary(tmp_path, "", WEAVE).next_steps[-1].startswith(".venv/bin/kprov ")
+    monkeypatch.setenv("PATH", str(own.parent))
+    assert summary(tmp_path, "", WEAVE).next_steps[-1].startswith("kprov ")
