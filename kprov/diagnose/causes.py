@@ -74,7 +74,7 @@ CAUSES: Final = (
         "python-missing",
         "the node has no Python, with which Ansible works",
         "Install python3 (3.8 or later) on the node.",
-        r"python3?:? (?:command )?not found|No such file or directory.*python3"
+        r"python[\d.]*:? (?:command not found|not found|No such file)|No such file or directory.*python3"
         r"|interpreter .*python.* (?:was )?not found",
         ("task",),
     ),
