@@ -11,6 +11,8 @@ from kprov.ssh.keys import ensure_key, load_key, public_line
 from kprov.ssh.target import Target, bastion
 
 if TYPE_CHECKING:
+    import paramiko
+
     from kprov.spec.load import Loaded
     from kprov.ssh.remote import SshRemote
 
@@ -40,12 +42,12 @@ def targets(loaded: Loaded) -> tuple[Target, ...]:
     )
 
 
-def way(loaded: Loaded) -> Way:
-    """How they are reached: which host keys are pinned, and through which jump host."""
+def way(loaded: Loaded, key: paramiko.PKey | None = None) -> Way:
+    """How they are reached: which host keys are pinned, and through which jump host, which takes the same key."""
     ssh = loaded.spec.ssh
     if ssh.bastion is None:
         return Way(loaded.paths.known_hosts)
-    return Way(loaded.paths.known_hosts, bastion(ssh.bastion, ssh.user), load_key(key_path(loaded)))
+    return Way(loaded.paths.known_hosts, bastion(ssh.bastion, ssh.user), key or load_key(key_path(loaded)))
 
 
 def log_in(loaded: Loaded, name: str) -> SshRemote:

@@ -1,6 +1,11 @@
-"""How a public key gets into ``~/.ssh/authorized_keys``: once, with the modes that sshd insists on (sshd(8))."""
+"""What stands in ``~/.ssh/authorized_keys``: keys brought there once, with the modes that sshd insists on (sshd(8))."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ADMIT = """\
 set -eu
@@ -26,3 +31,28 @@ def one_line(public_key: str) -> bytes:
     b'ssh-ed25519 AAAA me\n'
     """
     return public_key.strip().partition("\n")[0].encode() + b"\n"
+
+
+def without(text: str, *, line: str = "", comment: str = "") -> str:
+    r"""The file without this very line, and without every line that ends in this comment; the rest as it was.
+
+    >>> without("ssh-ed25519 AAAA me\nssh-ed25519 BBBB kprov\n", line="ssh-ed25519 BBBB kprov")
+    'ssh-ed25519 AAAA me\n'
+    >>> without("ssh-ed25519 AAAA kprov-mesh:book\n", comment="kprov-mesh:book")
+    ''
+    """
+    return "".join(
+        each
+        for each in text.splitlines(keepends=True)
+        if not (line and each.strip() == line) and not (comment and each.split()[-1:] == [comment])
+    )
+
+
+def with_lines(text: str, lines: Iterable[str]) -> str:
+    r"""The file with these lines at its end.
+
+    >>> with_lines("ssh-ed25519 AAAA me", ["ssh-ed25519 BBBB kprov"])
+    'ssh-ed25519 AAAA me\nssh-ed25519 BBBB kprov\n'
+    """
+    head = f"{text}\n" if text and not text.endswith("\n") else text
+    return head + "".join(f"{line}\n" for line in lines)

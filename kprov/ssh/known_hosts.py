@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from kprov.errors import InputError
@@ -95,6 +95,19 @@ def replace(path: Path, shown: Keys) -> None:
     pinned = read(path)
     if (merged := pinned | dict(shown)) != pinned:
         write_private(path, render(merged).encode())
+
+
+def forget(path: Path, places: Iterable[Place]) -> int:
+    """Pin the keys of these places no more; return for how many there were some.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    pinned = read(path)
+    gone = set(places) & set(pinned)
+    if gone:
+        write_private(path, render({place: keys for place, keys in pinned.items() if place not in gone}).encode())
+    return len(gone)
 
 
 def refuse_changed(path: Path, pinned: Keys, shown: Keys) -> None:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from kprov.errors import InputError
-from kprov.ssh.keys import ensure_key, public_line
+from kprov.ssh.keys import ensure_key, load_key, public_line
 
 
 def test_a_key_is_made_once_private_and_openssh_reads_it(tmp_path):
@@ -43,6 +43,20 @@ def test_a_passphrase_is_told_from_a_broken_key(tmp_path, monkeypatch):
     assert f"ssh-add {tmp_path / 'key'}" in caught.value.remedy
 
 
+def test_a_passphrase_opens_the_key_and_an_agent_does_without(tmp_path, monkeypatch):
+    with_passphrase(tmp_path / "key")
+    key = load_key(tmp_path / "key", "secret")
+    with pytest.raises(InputError, match="passphrase does not open"):
+        load_key(tmp_path / "key", "wrong")
+
+    class Agent:
+        def get_keys(self):
+            return [key]
+
+    monkeypatch.setattr("paramiko.Agent", Agent)
+    assert load_key(tmp_path / "key") is key, "its public half stands in the file itself"
+
+
 @pytest.mark.parametrize("content", ["", "ssh-ed25519 AAAA me\n", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
 def test_what_is_no_private_key(tmp_path, content):
     (tmp_path / "key").write_text(content)
@@ -67,7 +81,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 def test_an_unreadable_key(tmp_path, monkeypatch):
-    def denied(path) -> None:
+    def denied(path, _passphrase) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("paramiko.PKey.from_path", denied)  # root, who runs these tests, reads every file
