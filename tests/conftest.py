@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ansible.module_utils
 import pytest
 
+from kprov import project
 from tests.e2e.made import missing
+
+# Ansible puts a project's own helpers of modules beside its own; so do the tests that import modules.
+ansible.module_utils.__path__.append(str(project.plugins() / "module_utils"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -138,6 +138,7 @@ def _environment(home: Path, strategy: Strategy) -> dict[str, str]:
         "ANSIBLE_STDOUT_CALLBACK": "kprov_events",
         "ANSIBLE_CALLBACK_PLUGINS": str(project.plugins() / "callback"),
         "ANSIBLE_LIBRARY": str(project.plugins() / "modules"),
+        "ANSIBLE_MODULE_UTILS": str(project.plugins() / "module_utils"),
         "ANSIBLE_FILTER_PLUGINS": str(project.plugins() / "filter"),
         "ANSIBLE_LOOKUP_PLUGINS": str(project.plugins() / "lookup"),
         "ANSIBLE_NOCOLOR": "1",

@@ -101,6 +101,7 @@ def variables(
         "control_plane_key_file": deliveries.key_file,
         "join_cluster": spec.cluster,
         "join_endpoint": endpoint,
+        "join_learner": release.etcd_joins_as == "voter",
         "network_plugin": spec.network.plugin,
         "network_pods": str(spec.network.pods),
         "network_nodes": nodes,

@@ -27,6 +27,8 @@ class Release(BaseModel):
     """The rules of one minor version; images are relative to ``image_repository``.
 
     ``tools`` are the versions of what upstream publishes apart from Kubernetes, by the name of the artifact.
+    ``etcd_joins_as``: how its ``kubeadm join`` announces a new member of etcd. A voter counts before it runs, so that
+    nothing can be written meanwhile; kubeadm announces learners by default from 1.29 on (feature EtcdLearnerMode).
     ``loses_watches``: its API server, cut off from etcd's leader, ends watches without all clients noticing.
     """
 
@@ -40,6 +42,7 @@ class Release(BaseModel):
     control_plane_taints: tuple[str, ...]
     cri_socket: str
     loses_watches: bool = False
+    etcd_joins_as: Literal["voter", "learner"] = "learner"
     sources: tuple[SourceName, ...]
     tools: dict[str, str] = Field(default_factory=dict)
     patches: tuple[str, ...] = Field(min_length=1)

@@ -23,6 +23,9 @@ API_PORT = 6443
 DISCOVERY_FILE = "/run/kprov/discovery.conf"
 """Where the node finds the cluster while it joins; a tmpfs, removed after the join."""
 _HEALTH_TIMEOUT = "4m0s"
+_DISCOVERY_TIMEOUT = "1s"
+"""kubeadm of the v1beta2 days waits for five seconds, at most its timeout, before it first looks for the cluster
+(cmd/kubeadm/app/discovery/file/file.go, 1.20). The cluster is known to be there; where it is not, it is asked anew."""
 _ETCD_TIMERS = {"heartbeat-interval": "250", "election-timeout": "5000"}
 """In milliseconds; etcd's own are 100 and 1000 (etcd v3.4, docs/tuning.md). A second member counts from the moment that
 it is announced, some seconds before it runs; a leader that gives up in that time cuts off every client of the API."""
@@ -105,10 +108,13 @@ def init_configuration(release: Release, name: str, node: Node) -> Document:
 
 def join_configuration(release: Release, name: str, node: Node) -> Document:
     """JoinConfiguration of any later node; a control plane carries its own endpoint."""
+    discovery: Document = {"file": {"kubeConfigPath": DISCOVERY_FILE}}
+    if release.kubeadm_api == "v1beta2":
+        discovery["timeout"] = _DISCOVERY_TIMEOUT
     document: Document = {
         "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
         "kind": "JoinConfiguration",
-        "discovery": {"file": {"kubeConfigPath": DISCOVERY_FILE}},
+        "discovery": discovery,
         "nodeRegistration": _node_registration(release, name, node),
     }
     if "control-plane" in node.roles:

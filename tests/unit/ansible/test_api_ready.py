@@ -8,11 +8,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from ansible.module_utils.kprov_node import ready
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
-from kprov.ansible.plugins.modules.kprov_kubeadm import ready
 
 
 def certificate(folder):

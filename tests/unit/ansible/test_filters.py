@@ -33,6 +33,11 @@ def test_who_speaks_for_the_cluster_and_who_joins(found, first, others):
     assert [node["name"] for node in joiners(NODES, found)] == others
 
 
+def test_a_join_that_was_cut_off_after_the_node_was_known_is_gone_on_with():
+    found = cluster("member", "prepared", "partial")
+    assert [(node["name"], node["prepared"]) for node in joiners(NODES, found)] == [("m2", True), ("w1", False)]
+
+
 def test_control_planes_join_one_after_another_and_workers_at_once():
     third = {"name": "m3", "address": "10.0.0.3", "control_plane": True}
     found = cluster("member", "none", "none") | {"m3": {"node_facts": {"membership": "none"}}}

@@ -111,6 +111,18 @@ def test_etcd_is_asked_in_its_running_container():
     assert " 1ive etcdctl " in next(line for line in cluster.asked if "member list" in line)
 
 
+def test_a_node_whose_join_is_gone_on_with_is_not_forgotten():
+    cluster = FakeCluster(nodes=["m2"], members=[member(255, "", "10.0.0.2")])
+    assert kprov_join_material.forget(cluster, [{**M2, "prepared": True}]) == []
+    assert cluster.changes == []
+
+
+def test_joining_control_planes_ask_the_members_of_etcd_that_count():
+    members = [{**member(1, "m1", "10.0.0.1"), "clientURLs": ["https://10.0.0.1:2379"]}]
+    members.append({**member(2, "m2", "10.0.0.2"), "clientURLs": ["https://10.0.0.2:2379"], "isLearner": True})
+    assert kprov_join_material.voters(FakeCluster(members=members)) == ["https://10.0.0.1:2379"]
+
+
 def test_without_a_running_etcd_nothing_is_removed():
     cluster = FakeCluster(nodes=["m2"], etcd="STOPPED")
     with pytest.raises(kprov_join_material.ClusterError, match="etcd does not run on this control plane"):
@@ -224,7 +236,7 @@ def test_the_material_waits_in_a_file_for_root_alone(control_plane, tmp_path):
 def test_no_secret_is_an_argument_or_in_the_answer_that_may_be_logged(control_plane):
     material, said = prepare(M2, W1)
     for told in (*control_plane.asked, str(said)):
-        assert not any(secret in told for secret in material.values())
+        assert not any(material[name] in told for name in ("token", "certificate_key", "ca") if material[name])
         assert material["token"].split(".")[1] not in told
 
 

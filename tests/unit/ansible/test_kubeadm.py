@@ -4,11 +4,11 @@ import fcntl
 import hashlib
 import itertools
 import json
-import os
 import re
 from types import SimpleNamespace
 
 import pytest
+from ansible.module_utils import kprov_node, kprov_phases
 
 from kprov.ansible.plugins.modules import kprov_kubeadm
 from tests.unit.ansible.harness import converge
@@ -68,14 +68,13 @@ class Node:
 
 @pytest.fixture
 def node(tmp_path, monkeypatch, programs):
-    monkeypatch.setattr(kprov_kubeadm, "LOCK_S", 0)
-    monkeypatch.setattr(kprov_kubeadm, "MARKER", str(tmp_path / "lib/kubeadm.json"))
-    monkeypatch.setattr(kprov_kubeadm, "RUNTIME", str(tmp_path / "run"))
-    monkeypatch.setattr(kprov_kubeadm, "PATCHES", str(tmp_path / "run/patches"))
-    monkeypatch.setattr(kprov_kubeadm, "DISCOVERY", str(tmp_path / "run/discovery.conf"))
-    monkeypatch.setattr(kprov_kubeadm, "LOGS", str(tmp_path / "log"))
-    monkeypatch.setattr(kprov_kubeadm, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
-    monkeypatch.setattr(kprov_kubeadm, "ENVIRONMENT", {"PATH": programs.path})
+    monkeypatch.setattr(kprov_node, "LOCK_S", 0)
+    monkeypatch.setattr(kprov_node, "MARKER", str(tmp_path / "lib/kubeadm.json"))
+    monkeypatch.setattr(kprov_node, "RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(kprov_node, "LOGS", str(tmp_path / "log"))
+    monkeypatch.setattr(kprov_node, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
+    monkeypatch.setattr(kprov_node, "PATH", programs.path)
+    monkeypatch.setattr(kprov_kubeadm, "AUTHORITY", str(tmp_path / "ca.crt"))
     return Node(tmp_path, programs)
 
 
@@ -127,7 +126,7 @@ def test_secrets_are_gone_when_kubeadm_cannot_be_run_at_all(node, monkeypatch):
     def missing(*_arguments, **_options):
         raise FileNotFoundError("kubeadm")
 
-    monkeypatch.setattr(kprov_kubeadm.subprocess, "run", missing)
+    monkeypatch.setattr(kprov_node.subprocess, "run", missing)
     with pytest.raises(FileNotFoundError):
         kprov_kubeadm_main(node)
     assert node.secrets() == []
@@ -209,14 +208,14 @@ def test_without_crictl_its_checks_are_left_out_and_containers_are_removed_by_ct
 def test_a_control_plane_waits_until_the_one_before_it_is_steadily_ready(node, monkeypatch):
     answers = iter([False, True, False, True, True, True])
     asked = []
-    monkeypatch.setattr(kprov_kubeadm, "ready", lambda endpoint: asked.append(endpoint) or next(answers))
+    monkeypatch.setattr(kprov_node, "ready", lambda endpoint: asked.append(endpoint) or next(answers))
     monkeypatch.setattr(kprov_kubeadm.time, "sleep", lambda _s: None)
     assert node.run("join", JOIN_PLANE, material=MATERIAL, after="10.0.0.2")["changed"]
     assert asked == ["10.0.0.2:6443"] * 6
 
 
 def test_a_turn_that_never_comes_is_told(node, monkeypatch):
-    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: False)
+    monkeypatch.setattr(kprov_node, "ready", lambda _endpoint: False)
     monkeypatch.setattr(kprov_kubeadm, "TURN_S", -1)
     answer = node.run("join", JOIN_PLANE, material=MATERIAL, after="10.0.0.2")
     assert answer["failed"]
@@ -248,24 +247,18 @@ def test_another_cluster_is_never_touched(node, marker):
     assert (node.root / "kubernetes/admin.conf").read_text() == "theirs"
 
 
-def etcd_manifest(monkeypatch):
-    """Let the node seem to run etcd already."""
-    exists = os.path.exists
-    seen = "/etc/kubernetes/manifests/etcd.yaml"
-    monkeypatch.setattr(kprov_kubeadm.os.path, "exists", lambda path: path == seen or exists(path))
-
-
 def interrupted_join(node, programs, monkeypatch):
     programs.add("systemctl")
     node.mark(operation="join", state="in-progress")
     (node.root / "kubernetes/kubelet.conf").touch()
-    etcd_manifest(monkeypatch)
+    (node.root / "etcd.yaml").touch()
+    monkeypatch.setattr(kprov_kubeadm, "ETCD", str(node.root / "etcd.yaml"))
 
 
 def test_an_interrupted_join_lets_its_etcd_run_before_it_leaves(node, programs, monkeypatch):
     interrupted_join(node, programs, monkeypatch)
     answers = iter([False, True])
-    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: next(answers))
+    monkeypatch.setattr(kprov_node, "ready", lambda _endpoint: next(answers))
     monkeypatch.setattr(kprov_kubeadm, "time", SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: 0))
     assert node.run("join", JOIN_PLANE, material=MATERIAL)["repaired"]
     assert [" ".join(command.split()[:2]) for command in node.commands] == [
@@ -278,7 +271,7 @@ def test_an_interrupted_join_lets_its_etcd_run_before_it_leaves(node, programs, 
 def test_an_interrupted_join_is_not_undone_while_the_others_are_down(node, programs, monkeypatch):
     interrupted_join(node, programs, monkeypatch)
     clock = itertools.count(0, 40)
-    monkeypatch.setattr(kprov_kubeadm, "ready", lambda _endpoint: False)
+    monkeypatch.setattr(kprov_node, "ready", lambda _endpoint: False)
     monkeypatch.setattr(
         kprov_kubeadm, "time", SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: next(clock))
     )
@@ -288,7 +281,7 @@ def test_an_interrupted_join_is_not_undone_while_the_others_are_down(node, progr
 
 
 def test_a_kubeadm_that_hangs_is_stopped_and_told(node, monkeypatch):
-    monkeypatch.setattr(kprov_kubeadm, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(kprov_node, "DEADLINE_S", 0.05)
     node.kubeadm("exec sleep 30")
     assert node.run("init", INIT)["msg"] == "kubeadm init: error: kubeadm did not end within 0 s"
 
@@ -319,7 +312,7 @@ KEYED = {**MATERIAL, "encryption": '{"secret": "a2V5"}'}
 def keys(node, monkeypatch):
     """Where the keys of an API server are, on this node."""
     path = node.root / "api-server/encryption.json"
-    monkeypatch.setattr(kprov_kubeadm, "ENCRYPTION", str(path))
+    monkeypatch.setattr(kprov_phases, "ENCRYPTION", str(path))
     return path
 
 
@@ -346,3 +339,42 @@ def test_a_worker_is_told_nothing_of_keys(node, keys):
     node.run("join", JOIN_WORKER, material=MATERIAL)
     assert not keys.parent.exists()
     assert "patches" not in node.commands[-1]
+
+
+PREPARE = {"material": {**MATERIAL, "ca": "Q0E="}, "learner": True}
+LEFT_OUT = "control-plane-prepare/control-plane,check-etcd,control-plane-join/etcd"
+PLANE = [{**JOIN_PLANE[0], "apiVersion": "kubeadm.k8s.io/v1beta2"}]
+
+
+@pytest.mark.parametrize(
+    ("documents", "left_out"),
+    [
+        (PLANE, f"{LEFT_OUT},control-plane-join/update-status"),
+        (JOIN_PLANE, LEFT_OUT),
+    ],
+)
+def test_a_control_plane_is_prepared_without_anything_of_etcd(node, documents, left_out):
+    assert node.run("join", documents, **PREPARE)["changed"]
+    assert node.marker == "prepared"
+    assert f" --skip-phases={left_out}" in node.commands[-1]
+
+
+def test_a_worker_joins_whole_however_control_planes_do(node):
+    node.run("join", JOIN_WORKER, **PREPARE)
+    assert (node.marker, "skip" in node.commands[-1]) == ("member", False)
+
+
+@pytest.mark.parametrize(("authority", "again"), [("CA", False), ("the one before", True), (None, True)])
+def test_a_prepared_node_is_kept_for_the_cluster_that_it_was_prepared_for(node, authority, again):
+    node.mark(operation="join", state="prepared")
+    (node.root / "kubernetes/kubelet.conf").touch()
+    if authority:
+        (node.root / "ca.crt").write_text(authority)
+    answer = node.run("join", PLANE, **PREPARE)
+    assert (answer["changed"], answer["repaired"], node.marker) == (again, again, "prepared")
+    assert [command.split()[1] for command in node.commands] == ["reset", "join"] * again
+
+
+def test_a_control_plane_that_is_only_prepared_waits_for_no_turn(node, monkeypatch):
+    monkeypatch.setattr(kprov_kubeadm, "TURN_S", -1)
+    assert node.run("join", PLANE, after="10.0.0.2", **PREPARE)["changed"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from kprov.ansible.plugins.modules.kprov_kubeadm import first_errors
+from ansible.module_utils.kprov_phases import first_errors
 
 PREFLIGHT = """\
 [init] Using Kubernetes version: v1.20.2

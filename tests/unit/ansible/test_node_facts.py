@@ -4,13 +4,15 @@ import fcntl
 import json
 
 import pytest
+from ansible.module_utils import kprov_node
 
-from kprov.ansible.plugins.modules import kprov_kubeadm, kprov_node_facts
+from kprov.ansible.plugins.modules import kprov_node_facts
 from kprov.release import kubeadm
 from tests.unit.ansible.harness import converge
 
 OURS_BEGUN = {"cluster": "lab", "operation": "join", "state": "in-progress"}
 OURS = {**OURS_BEGUN, "state": "member"}
+OURS_PREPARED = {**OURS_BEGUN, "state": "prepared"}
 OTHERS = {**OURS, "cluster": "other"}
 
 
@@ -23,6 +25,8 @@ OTHERS = {**OURS, "cluster": "other"}
         (OURS, False, "none"),  # kubeadm reset by hand: it may join again
         (OURS_BEGUN, True, "partial"),
         (OURS_BEGUN, False, "partial"),
+        (OURS_PREPARED, True, "prepared"),
+        (OURS_PREPARED, False, "none"),
         (OTHERS, True, "foreign"),
         (OTHERS, False, "none"),  # the other cluster was reset
     ],
@@ -47,21 +51,23 @@ def test_the_family_of_a_system(text, family):
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(kprov_node_facts, "MARKER", str(tmp_path / "kubeadm.json"))
-    monkeypatch.setattr(kprov_node_facts, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
-    monkeypatch.setattr(kprov_node_facts, "PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(kprov_node, "MARKER", str(tmp_path / "kubeadm.json"))
+    monkeypatch.setattr(kprov_node, "RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(kprov_node, "TRACES", (str(tmp_path / "kubernetes/*.conf"),))
+    monkeypatch.setattr(kprov_node, "PATH", str(tmp_path / "bin"))
     (tmp_path / "kubernetes").mkdir()
     return tmp_path
 
 
 def test_what_a_kubeadm_that_still_runs_will_make_of_the_node_is_waited_for(machine, monkeypatch):
-    lock = machine / "lock"
-    monkeypatch.setattr(kprov_node_facts, "LOCK", str(lock))
-    with lock.open("w") as running:
+    (machine / "run").mkdir()
+    with (machine / "run/kubeadm.lock").open("w") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
-        assert not kprov_node_facts.wait_for_kubeadm(limit_s=0)
-        monkeypatch.setattr(kprov_node_facts.time, "sleep", lambda _s: fcntl.flock(running, fcntl.LOCK_UN))
-        assert kprov_node_facts.wait_for_kubeadm()
+        monkeypatch.setattr(kprov_node, "LOCK_S", 0)
+        assert "another kubeadm has been running" in converge(kprov_node_facts, cluster="lab")["msg"]
+        monkeypatch.setattr(kprov_node, "LOCK_S", 60)
+        monkeypatch.setattr(kprov_node.time, "sleep", lambda _s: fcntl.flock(running, fcntl.LOCK_UN))
+        assert converge(kprov_node_facts, cluster="lab")["membership"] == "none"
 
 
 def test_missing_commands_are_told(machine, programs):
@@ -87,7 +93,5 @@ def test_a_node_with_a_cluster_made_by_hand_is_refused(machine):
     assert "a cluster that kprov did not make" in converge(kprov_node_facts, cluster="lab")["msg"]
 
 
-def test_all_modules_look_for_a_cluster_in_the_same_places():
-    assert kprov_node_facts.MARKER == kprov_kubeadm.MARKER
-    assert kprov_node_facts.TRACES == kprov_kubeadm.TRACES
-    assert kprov_kubeadm.DISCOVERY == kubeadm.DISCOVERY_FILE
+def test_the_node_finds_the_cluster_where_the_documents_say():
+    assert kprov_node.RUNTIME + "/discovery.conf" == kubeadm.DISCOVERY_FILE

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 
 import pytest
+from ansible.module_utils import kprov_node, kprov_phases
 
 from kprov.ansible.plugins.modules import kprov_static_pods as pods
 from tests.unit.ansible.harness import converge
@@ -103,7 +102,7 @@ class Node:
         self.restarts.append(name)
         bad = (self.encryption or "") + self.text(name)
         if self.broken and self.broken in bad:
-            raise pods.StaticPodError(f"{name} ends again and again: Error: no such file")
+            raise kprov_node.NodeError(f"{name} ends again and again: Error: no such file")
 
     def run(self, *, check=False, given=None, **options):
         self.restarts.clear()
@@ -113,16 +112,17 @@ class Node:
 @pytest.fixture
 def node(tmp_path, monkeypatch, programs):
     made = Node(tmp_path, programs)
-    for name, path in {
-        "MANIFESTS": "manifests",
-        "PKI": "pki",
-        "RUNTIME": "run",
-        "MARKER": "lib/kubeadm.json",
-        "SETTLED": "lib/static-pods",
-        "ENCRYPTION": "api-server/encryption.json",
-    }.items():
-        monkeypatch.setattr(pods, name, str(tmp_path / path))
-    monkeypatch.setattr(pods, "PATH", programs.path)
+    for module, name, path in (
+        (kprov_phases, "MANIFESTS", "manifests"),
+        (kprov_phases, "ENCRYPTION", "api-server/encryption.json"),
+        (kprov_node, "RUNTIME", "run"),
+        (kprov_node, "MARKER", "lib/kubeadm.json"),
+        (pods, "PKI", "pki"),
+        (pods, "SETTLED", "lib/static-pods"),
+    ):
+        monkeypatch.setattr(module, name, str(tmp_path / path))
+    monkeypatch.setattr(kprov_node, "TRACES", (str(tmp_path / "manifests/*.yaml"),))
+    monkeypatch.setattr(kprov_node, "PATH", programs.path)
     monkeypatch.setattr(pods, "KUBECTL", ["kubectl"])
     monkeypatch.setattr(pods, "await_component", made.awaited)
     monkeypatch.setattr(pods, "names_in", lambda _path: made.names)
@@ -271,45 +271,3 @@ def test_nothing_secret_or_temporary_is_left(node):
     node.run(given=documents(ENCRYPTS), encryption="keys")
     assert [path.name for path in (node.root / "run").iterdir()] == ["kubeadm.lock"]
     assert not any("keys" in call for call in node.programs.calls)
-
-
-# The waiting itself, with folders in the place of /proc and the logs.
-
-
-def process(root, number, name, started_ticks):
-    folder = root / "proc" / str(number)
-    folder.mkdir(parents=True)
-    (folder / "cmdline").write_text(f"/bin/{name}\0--flag\0")
-    (folder / "stat").write_text(f"{number} (x y) S " + " ".join(["0"] * 18) + f" {started_ticks} 0")
-
-
-def test_the_newest_process_of_a_name_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(pods, "PROCESSES", str(tmp_path / "proc"))
-    ticks = os.sysconf("SC_CLK_TCK")
-    process(tmp_path, 7, "kube-apiserver", 100 * ticks)
-    process(tmp_path, 8, "kube-apiserver", 160 * ticks)
-    process(tmp_path, 9, "etcd", 190 * ticks)
-    (tmp_path / "proc/uptime").write_text("200.00 1.0\n")
-    assert pods.started("kube-apiserver", now=lambda: 1000.0) == pytest.approx(960)
-    assert pods.started("kube-scheduler", now=lambda: 1000.0) == 0
-
-
-def test_a_component_that_ends_again_and_again_is_told_with_its_last_words(tmp_path, monkeypatch):
-    folder = tmp_path / "kube-system_kube-apiserver-m1_uid/kube-apiserver"
-    folder.mkdir(parents=True)
-    log = "2026-01-01T00:00:00Z stderr F I0101 starting\n2026-01-01T00:00:01Z stderr F Error: invalid policy\n"
-    (folder / f"{pods.CRASHES}.log").write_text(log)
-    monkeypatch.setattr(pods, "PODS", str(tmp_path))
-    monkeypatch.setattr(pods, "started", lambda _name: 0)
-    with pytest.raises(pods.StaticPodError, match="ends again and again: Error: invalid policy"):
-        pods.await_component("kube-apiserver", time.time() - 5, timeout_s=60)
-
-
-def test_a_component_that_is_well_but_old_is_not_taken_for_the_new_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(pods, "PODS", str(tmp_path))
-    monkeypatch.setattr(pods, "PAUSE_S", 0)
-    monkeypatch.setattr(pods, "healthy", lambda _name: True)
-    monkeypatch.setattr(pods, "started", lambda _name: 100.0)
-    with pytest.raises(pods.StaticPodError, match="the kubelet did not start it"):
-        pods.await_component("etcd", 200.0, timeout_s=0)
-    pods.await_component("etcd", 99.0, timeout_s=0, steady=1)

@@ -17,9 +17,13 @@ def seed(nodes, hostvars):
 
 
 def joiners(nodes, hostvars):
-    """The nodes that are no members yet, but for the one that founds the cluster."""
+    """The nodes that are no members yet, but for the one that founds the cluster.
+
+    ``prepared`` says that the cluster knows the node already, from a join that was cut off and is gone on with.
+    """
     founder = seed(nodes, hostvars)
-    return [node for node in nodes if node["name"] != founder and _membership(node["name"], hostvars) != "member"]
+    others = [(node, _membership(node["name"], hostvars)) for node in nodes if node["name"] != founder]
+    return [{**node, "prepared": state == "prepared"} for node, state in others if state != "member"]
 
 
 def before(nodes, hostvars, name):

@@ -28,6 +28,7 @@ options:
       name: {description: Name of the node., type: str, required: true}
       address: {description: Its address., type: str, required: true}
       control_plane: {description: Whether it becomes a control plane., type: bool, required: true}
+      prepared: {description: Whether its join was begun and is gone on with., type: bool, default: false}
   documents: {description: "kubeadm's documents for this control plane.", type: list, elements: dict, default: []}
 author: ["the kprov authors"]
 """
@@ -39,7 +40,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-material: {description: "Token, certificate key, CA, encryption keys.", returned: with O(state=read), type: dict}
+material: {description: "Token, certificate key, CA, encryption keys, etcd's URLs.", returned: with O(state=read),
+  type: dict}
 removed: {description: What was removed from the cluster., returned: always, type: list}
 """
 
@@ -183,7 +185,7 @@ def wait_for_api(cluster, limit_s=API_S):
 
 def forget(cluster, joiners):
     """Remove what the joining nodes left in the cluster in an earlier life; return what was removed."""
-    removed = []
+    removed, joiners = [], [joiner for joiner in joiners if not joiner.get("prepared")]
     nodes = {item["metadata"]["name"] for item in json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]}
     if any(joiner["control_plane"] for joiner in joiners):
         members = json.loads(cluster.etcdctl("member", "list", "-w", "json"))
@@ -238,12 +240,18 @@ def prepare(cluster, joiners, documents):
     key = upload_certificates(cluster, documents) if shared else ""
     with open(CA, "rb") as handle:
         ca = base64.b64encode(handle.read()).decode()
-    material = {"token": token, "certificate_key": key, "ca": ca}
+    material = {"token": token, "certificate_key": key, "ca": ca, "etcd": voters(cluster) if shared else []}
     if shared and os.path.exists(ENCRYPTION):
         with open(ENCRYPTION, encoding="utf-8") as handle:
             material["encryption"] = handle.read()
     write_private(MATERIAL, json.dumps(material))
     return removed
+
+
+def voters(cluster):
+    """The client URLs of the members of etcd that count."""
+    members = json.loads(cluster.etcdctl("member", "list", "-w", "json"))["members"]
+    return [url for member in members if not member.get("isLearner") for url in member.get("clientURLs", [])[:1]]
 
 
 def read_material():
@@ -279,6 +287,7 @@ def main():
         "name": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
         "control_plane": {"type": "bool", "required": True},
+        "prepared": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         argument_spec={

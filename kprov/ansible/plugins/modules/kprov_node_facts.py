@@ -34,21 +34,11 @@ family: {description: "debian, rhel or the ID of /etc/os-release.", returned: al
 hostname: {description: The name that the node has now., returned: always, type: str}
 """
 
-import fcntl
-import glob
-import json
-import os
 import shutil
 import socket
-import time
 
+from ansible.module_utils import kprov_node
 from ansible.module_utils.basic import AnsibleModule
-
-LOCK = "/run/kprov/kubeadm.lock"
-LOCK_S = 600
-MARKER = "/var/lib/kprov/kubeadm.json"
-TRACES = ("/etc/kubernetes/*.conf", "/etc/kubernetes/manifests/*.yaml", "/var/lib/etcd/member")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def membership(marker, cluster, traces):
@@ -63,6 +53,8 @@ def membership(marker, cluster, traces):
     'none'
     >>> membership({"cluster": "lab", "state": "in-progress"}, "lab", True)
     'partial'
+    >>> membership({"cluster": "lab", "state": "prepared"}, "lab", True)
+    'prepared'
     >>> membership(None, "lab", True)
     'foreign'
     >>> membership({"cluster": "old", "state": "member"}, "lab", False)
@@ -70,8 +62,8 @@ def membership(marker, cluster, traces):
     """
     if marker is None or marker.get("cluster") != cluster:
         return "foreign" if traces else "none"
-    if marker.get("state") == "member":
-        return "member" if traces else "none"
+    if marker.get("state") in ("member", "prepared"):
+        return marker["state"] if traces else "none"
     return "partial"
 
 
@@ -91,23 +83,6 @@ def family(os_release):
     return words[0] if words else "unknown"
 
 
-def wait_for_kubeadm(limit_s=LOCK_S):
-    """Wait until no kubeadm of ours runs on the node; return whether that came true in time."""
-    if not os.path.exists(LOCK):
-        return True
-    deadline = time.monotonic() + limit_s
-    with open(LOCK, "rb") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    return False
-                time.sleep(0.5)
-            else:
-                return True
-
-
 def main():
     """Run the module."""
     module = AnsibleModule(
@@ -117,22 +92,21 @@ def main():
         },
         supports_check_mode=True,
     )
-    if not wait_for_kubeadm():
-        module.fail_json(msg="another kubeadm has been running on the node for %d s" % LOCK_S)
-    marker = None
-    if os.path.exists(MARKER):
-        with open(MARKER, encoding="utf-8") as handle:
-            marker = json.load(handle)
+    try:
+        kprov_node.wait()
+    except kprov_node.NodeError as error:
+        module.fail_json(msg=str(error))
+    marker = kprov_node.marker()
     with open("/etc/os-release", encoding="utf-8") as handle:
         os_family = family(handle.read())
-    state = membership(marker, module.params["cluster"], any(glob.glob(trace) for trace in TRACES))
+    state = membership(marker, module.params["cluster"], kprov_node.traces())
     if state == "foreign":
         owner = "cluster %s" % marker["cluster"] if marker else "a cluster that kprov did not make"
         module.fail_json(msg="the node belongs to %s: /etc/kubernetes or /var/lib/etcd is in use" % owner)
     module.exit_json(
         changed=False,
         membership=state,
-        missing=[name for name in module.params["commands"] if not shutil.which(name, path=PATH)],
+        missing=[name for name in module.params["commands"] if not shutil.which(name, path=kprov_node.PATH)],
         family=os_family,
         hostname=socket.gethostname(),
     )
