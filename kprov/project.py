@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def ansible_home() -> Path:
-    """The folder with ``ansible.cfg``, ``playbooks/`` and ``roles/``.
+    """The folder with ``ansible.cfg``, ``Vagrantfile``, ``playbooks/`` and ``roles/``.
 
     A checkout has them at its top; a wheel carries them in ``kprov/share``.
     """

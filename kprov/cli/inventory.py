@@ -73,6 +73,8 @@ def render(settings: Settings, file: Path, style: GroupStyle, form: Format, to: 
         return
     folder = to or file.parent
     changed = write(folder, made, values, form)
+    if to is None:
+        changed += _for_vagrant(loaded)
     for path in changed:
         click.echo(f"{path}: {'written' if path.exists() else 'removed'}")
     if not changed:
@@ -111,6 +113,21 @@ def import_(settings: Settings, source: Path, to: Path | None, force: bool) -> N
         return
     option = "" if path == _STANDARD else f" -f {shlex.quote(str(path))}"
     click.echo(f"{path}: written: {len(loaded.spec.nodes)} nodes\nNext: look it over, then: kprov up{option}")
+
+
+def _for_vagrant(loaded: Loaded) -> tuple[Path, ...]:
+    """What a plain `vagrant up` needs: the machines as data, the cluster's key, and the way in."""
+    from kprov.lab.definition import definition  # noqa: PLC0415 - only rendering needs these
+    from kprov.lab.vagrant_files import render  # noqa: PLC0415
+    from kprov.phases.establish_trust import write_ssh_config  # noqa: PLC0415
+    from kprov.phases.machines import public_key  # noqa: PLC0415
+
+    if loaded.spec.lab is None or loaded.spec.lab.provider != "vagrant":
+        return ()
+    loaded.paths.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    changed = render(loaded.paths.vagrant, definition(loaded.spec, public_key(loaded)))
+    write_ssh_config(loaded)
+    return (loaded.paths.vagrant,) if changed else ()
 
 
 def _tell_unknown_version(loaded: Loaded, emit: Emit) -> None:

@@ -22,7 +22,7 @@ _LIKE_A_LOGIN = "[ ! -r /etc/profile ] || . /etc/profile; "
 @click.group()
 @common_options
 def lab() -> None:
-    """Make, show, enter and remove the machines of a lab."""
+    """Make, show, enter, keep, restore and remove the machines of a lab."""
 
 
 @lab.command()
@@ -79,7 +79,7 @@ def status(file: Path, output: Output) -> None:
 
     loaded = _loaded(file)
     assert loaded.spec.lab is not None  # noqa: S101 - _loaded
-    machines = provider(loaded.spec.lab.provider).status(lab_request(loaded.spec, ""))
+    machines = provider(loaded.spec.lab.provider).status(lab_request(loaded.spec, "", loaded.paths.file))
     rows = [(machine.name, str(machine.address), machine.state) for machine in machines]
     if output == "json":
         print_json([dict(zip(("name", "address", "state"), row, strict=True)) for row in rows])
@@ -87,6 +87,29 @@ def status(file: Path, output: Output) -> None:
         print_table([Column("NAME"), Column("ADDRESS"), Column("STATE")], rows)
     if any(machine.state != "running" for machine in machines):
         raise click.exceptions.Exit(1)
+
+
+@lab.command()
+@file_option
+@click.argument("name")
+@common_options
+@click.pass_obj
+def snapshot(settings: Settings, file: Path, name: str) -> None:
+    """Keep all machines as they are now, under NAME; a snapshot of this name is replaced.
+
+    They are stopped for it and started again, so that all of them are kept at the same moment. For virtual machines.
+    """
+    _keep(settings, file, name, back=False)
+
+
+@lab.command()
+@file_option
+@click.argument("name")
+@common_options
+@click.pass_obj
+def restore(settings: Settings, file: Path, name: str) -> None:
+    """Have all machines as the snapshot NAME kept them, and running; what came later is lost."""
+    _keep(settings, file, name, back=True)
 
 
 @lab.command()
@@ -113,6 +136,28 @@ def ssh(file: Path, node: str, command: tuple[str, ...]) -> None:
         raise InputError("ssh is not installed here", where="PATH", remedy="Run `apt-get install openssh-client`.")
     asked = [_LIKE_A_LOGIN + " ".join(command)] if command else []
     os.execvp("ssh", ["ssh", "-F", str(loaded.paths.ssh_config), node, *asked])  # noqa: S606 - ssh takes this terminal
+
+
+def _keep(settings: Settings, file: Path, name: str, *, back: bool) -> None:
+    """Make a snapshot, or go back to it."""
+    from kprov.cli.session import exclusive  # noqa: PLC0415 - help needs none of these
+    from kprov.console.sink import open_sink  # noqa: PLC0415
+    from kprov.lab.providers import lab_request, provider  # noqa: PLC0415
+    from kprov.ssh.config import hang_up  # noqa: PLC0415
+
+    loaded = _loaded(file)
+    assert loaded.spec.lab is not None  # noqa: S101 - _loaded
+    machines = provider(loaded.spec.lab.provider)
+    request = lab_request(loaded.spec, "", loaded.paths.file)
+    with exclusive(loaded.paths), open_sink(settings.verbosity, color=settings.color) as emit:
+        if back:
+            machines.restore(request, name, emit)
+        else:
+            machines.snapshot(request, name, emit)
+        hang_up(loaded.paths.known_hosts)
+    click.echo(
+        f"{loaded.spec.cluster}: {len(request.machines)} machines {'restored from' if back else 'kept as'} {name}"
+    )
 
 
 def _loaded(file: Path) -> Loaded:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed
@@ -10,9 +12,8 @@ from kprov.lab.engine import Container, EngineName, NodeNetwork, NodeRequest, St
 from kprov.lab.process import Completed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv4Network
-    from pathlib import Path
 
     from kprov.lab.host import Taken
 
@@ -173,3 +174,58 @@ class FakeHost:
     def ssh_answers(self, address: IPv4Address, timeout_s: float) -> bool:  # noqa: ARG002
         """Every machine but those that the test silences."""
         return address not in self.silent
+
+
+@dataclass
+class FakeVagrant:
+    """Machines by Vagrant's names. ``refuses`` is what it says of the next commands instead of obeying."""
+
+    known_hosts: Path
+    machines: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    said: list[tuple[str, ...]] = field(default_factory=list)
+    environments: list[dict[str, str]] = field(default_factory=list)
+    refuses: list[str] = field(default_factory=list)
+
+    def __call__(
+        self,
+        words: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        heard: Callable[[str], None],
+        timeout_s: float,  # noqa: ARG002 - as the real one
+    ) -> Completed:
+        """Obey, as far as a lab asks."""
+        verb, *rest = [word for word in words if not word.startswith("--")]
+        self.said.append((verb, *rest))
+        self.environments.append(dict(environment))
+        if verb != "status" and self.refuses:
+            return Completed(1, f"1,,error-exit,Error,{self.refuses.pop(0)}\n", "")
+        lines = self._obey(verb, rest, Path(environment["KPROV_CLUSTER"]))
+        for line in lines:
+            heard(line)
+        return Completed(0, "".join(f"{line}\n" for line in lines), "")
+
+    def _obey(self, verb: str, rest: Sequence[str], home: Path) -> list[str]:
+        places = {one["id"]: one["place"] for one in json.loads((home / "vagrant.json").read_text())["machines"]}
+        match verb:
+            case "status":
+                return [f"1,{name},state,{self.machines.get(name, 'not_created')}" for name in places]
+            case "up":
+                self.machines |= dict.fromkeys(rest, "running")
+                self._pin({places[name]: "ssh-ed25519 AAAA" for name in rest})
+            case "halt":
+                self.machines |= dict.fromkeys(rest, "shutoff")
+            case "destroy":
+                self.machines = {name: state for name, state in self.machines.items() if name not in rest}
+                self.kept = {name: labels for name, labels in self.kept.items() if name not in rest}
+            case "snapshot" if rest[0] == "save":
+                self.kept.setdefault(rest[1], set()).add(rest[2])
+            case "snapshot" if rest[0] == "list":
+                return [f"1,{name},ui,output,{label}" for name in rest[1:] for label in self.kept.get(name, ())]
+        return [f"1,{name},action,{verb},end" for name in rest]
+
+    def _pin(self, keys: Mapping[str, str]) -> None:
+        self.known_hosts.parent.mkdir(parents=True, exist_ok=True)
+        present = self.known_hosts.read_text() if self.known_hosts.exists() else ""
+        self.known_hosts.write_text(present + "".join(f"{place} {key}\n" for place, key in keys.items()))

@@ -127,6 +127,22 @@ class ContainerLab:
         existing = {one.node: one for one in needs.survey(self._engine).containers if one.cluster == lab.name}
         return tuple(self._see(machine, existing.get(machine.name)) for machine in lab.machines)
 
+    def snapshot(self, lab: LabRequest, label: str, emit: Emit) -> None:  # noqa: ARG002 - see Provider
+        """Refuse: an image of a node holds neither its volume nor what runs.
+
+        Raises:
+            InputError: always.
+        """
+        raise _no_snapshots(lab.name)
+
+    def restore(self, lab: LabRequest, label: str, emit: Emit) -> None:  # noqa: ARG002 - see Provider
+        """Refuse, as ``snapshot``.
+
+        Raises:
+            InputError: always.
+        """
+        raise _no_snapshots(lab.name)
+
     def facts(self) -> Mapping[str, bool]:
         """``shared_kernel``: swap, modules, clock and kernel parameters belong to the host, not to a node."""
         return {"shared_kernel": True}
@@ -241,6 +257,15 @@ class ContainerLab:
 
     def _runs(self, cluster: str, name: str) -> bool:
         return any(one.name == name and one.state == "running" for one in self._engine.containers(cluster))
+
+
+def _no_snapshots(name: str) -> InputError:
+    return InputError(
+        "containers cannot be kept and restored",
+        where=name,
+        why="an image of a node has neither its volume nor its processes",
+        remedy="Make the lab anew, which takes seconds, or use virtual machines: lab: {provider: vagrant}.",
+    )
 
 
 def _refuse_other(name: str, home: str, networks: Sequence[NodeNetwork]) -> None:

@@ -32,6 +32,7 @@ class LabRequest:
     nowhere.
     ``public_key`` is an OpenSSH public key that root accepts on every machine. ``home`` is the cluster file to
     which the lab belongs: no other file's commands touch it while that file is there; empty, it is anybody's.
+    ``definition`` is what the Vagrantfile reads of virtual machines (``definition.py``); empty for containers.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LabRequest:
     cpus: int
     memory_mib: int
     home: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,20 @@ class Provider(Protocol):
 
     def status(self, lab: LabRequest) -> tuple[Machine, ...]:
         """Every machine of the request, with its state and host keys."""
+
+    def snapshot(self, lab: LabRequest, label: str, emit: Emit) -> None:
+        """Keep the machines as they are now, all of the same moment; one of the same label is replaced.
+
+        Raises:
+            InputError: machines of this provider cannot be kept, or one is absent.
+        """
+
+    def restore(self, lab: LabRequest, label: str, emit: Emit) -> None:
+        """Have the machines as they were kept, and running.
+
+        Raises:
+            InputError: machines of this provider cannot be kept, or there is no such snapshot.
+        """
 
     def facts(self) -> Mapping[str, bool]:
         """What differs on these machines, as switches that the inventory hands to the roles.

@@ -7,14 +7,16 @@ import platform
 import shutil
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kprov.errors import InputError
 from kprov.lab.command_line import CommandLine
+from kprov.lab.definition import definition
 from kprov.lab.host import LinuxHost
 from kprov.lab.podman import ContainerLab
 from kprov.lab.provider import LabRequest, MachineRequest, Provider
 from kprov.lab.recipe import Recipe
+from kprov.lab.vagrant import VagrantLab
 
 if TYPE_CHECKING:
     from kprov.lab.engine import EngineName
@@ -25,18 +27,14 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _DEFAULT_PREFIX = 24
 
 
-def provider(name: str) -> Provider:
+def provider(name: Literal["podman", "docker", "vagrant"]) -> Provider:
     """The provider of this name. ``podman`` falls back on docker where only docker is there and runs.
 
     Raises:
-        InputError: there is none of this name, or none for this host's architecture.
+        InputError: there is no node image for this host's architecture.
     """
-    if name not in ("podman", "docker"):
-        raise InputError(
-            f"there is no lab provider {name} in this version",
-            why="machines are made by podman or docker",
-            remedy="Write `lab: {provider: podman}`, or make the machines yourself and leave `lab` out.",
-        )
+    if name == "vagrant":
+        return VagrantLab(LinuxHost())
     only_docker = shutil.which("podman") is None and shutil.which("docker") is not None and _DOCKER_SOCKET.exists()
     engine: EngineName = "docker" if name == "docker" or only_docker else "podman"
     return ContainerLab(CommandLine(engine), LinuxHost(), Recipe(architecture=_architecture()), cache_folder())
@@ -73,6 +71,7 @@ def lab_request(spec: ClusterSpec, public_key: str, file: Path | None = None) ->
         cpus=spec.lab.cpus,
         memory_mib=spec.lab.memory_mib,
         home=str(file.resolve()) if file else "",
+        definition=definition(spec, public_key) if spec.lab.provider == "vagrant" else "",
     )
 
 

@@ -20,7 +20,12 @@ def forget(paths: ClusterPaths) -> None:
     shutil.rmtree(paths.artifacts / "ssh", ignore_errors=True)
     for path in (paths.kubeconfig, paths.kubectl, paths.lock, paths.artifacts / "lock"):
         path.unlink(missing_ok=True)
-    for path in (paths.inventory, paths.home / "group_vars" / "all.yml", *(paths.home / "host_vars").glob("*.yml")):
+    for path in (
+        paths.inventory,
+        paths.vagrant,
+        paths.home / "group_vars" / "all.yml",
+        *(paths.home / "host_vars").glob("*.yml"),
+    ):
         if _rendered(path):
             path.unlink()
     for folder in (paths.home / "group_vars", paths.home / "host_vars"):

@@ -29,7 +29,7 @@ def refuse_unsupported(loaded: Loaded) -> None:
         "bundle.source": (next(filter(_SOURCES.__contains__, spec.bundle.source), spec.bundle.source[0]), _SOURCES),
     }
     if spec.lab is not None:
-        asked["lab.provider"] = (spec.lab.provider, ("podman", "docker"))
+        asked["lab.provider"] = (spec.lab.provider, ("podman", "docker", "vagrant"))
     problems = [
         Problem(
             str(loaded.paths.file),

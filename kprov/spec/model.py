@@ -15,6 +15,7 @@ from kprov.spec.addon_types import AddonVersion, Mirror, MirroredHost
 from kprov.spec.addons import Addons, Manifest
 from kprov.spec.base import Model
 from kprov.spec.control_plane import Audit, Encryption, PodSecurity
+from kprov.spec.lab import Hardware, Lab, Vagrant
 from kprov.spec.types import (
     Address,
     Bastion,
@@ -45,6 +46,7 @@ __all__ = [
     "Endpoint",
     "EndpointMode",
     "Etcd",
+    "Hardware",
     "Kubernetes",
     "Lab",
     "Manifest",
@@ -58,6 +60,7 @@ __all__ = [
     "SourceName",
     "Ssh",
     "Taint",
+    "Vagrant",
 ]
 
 EndpointMode: TypeAlias = Literal["node-local", "vip", "external", "single"]
@@ -93,6 +96,9 @@ class Node(Model):
     ssh_address: SshAddress = Field(default="", description="Where SSH reaches the node, if not at its address.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels that the node registers with.")
     taints: tuple[Taint, ...] = Field(default=(), description="Taints beside those that its roles bring.")
+    machine: Hardware | None = Field(
+        default=None, description="What its virtual machine has other than lab says (a lab by Vagrant only)."
+    )
 
 
 class Ssh(Model):
@@ -163,19 +169,6 @@ class Bundle(Model):
     mirrors: dict[MirroredHost, Mirror] = Field(
         default_factory=dict,
         description="Where files of a host are fetched instead; '*': a base to which /<host>/<path> is added.",
-    )
-
-
-class Lab(Model):
-    """Machines that kprov makes; absent: the machines exist already."""
-
-    provider: Literal["podman", "docker", "vagrant"] = Field(description="What makes the machines.")
-    subnet: Subnet | None = Field(default=None, description="The lab's network; absent: the /24 of the nodes.")
-    cpus: int = Field(
-        default=2, ge=1, le=64, strict=True, description="Processors of a machine (virtual machines only)."
-    )
-    memory_mib: int = Field(
-        default=2048, ge=512, strict=True, description="Memory of a machine in MiB (virtual machines only)."
     )
 
 

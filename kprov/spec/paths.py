@@ -26,6 +26,11 @@ class ClusterPaths:
         return self.home / "hosts.ini"
 
     @property
+    def vagrant(self) -> Path:
+        """The machines as the Vagrantfile reads them, where Vagrant makes them."""
+        return self.home / "vagrant.json"
+
+    @property
     def artifacts(self) -> Path:
         """Keys, kubeconfig, lock and runs; mode 0700."""
         return self.home / "artifacts"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kprov.spec.dump import plain, to_yaml
 from kprov.spec.flaw import Loc, Value, dotted
+from kprov.spec.model import Vagrant
 
 if TYPE_CHECKING:
     from kprov.spec.load import Loaded
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 
 
 def effective(spec: ClusterSpec) -> dict[str, Value]:
-    """The spec as plain data, with what follows from other values put in: the endpoint's port, the lab's subnet."""
+    """The spec as plain data, with what follows from other values put in: the endpoint's port, the lab's subnet
+    and what Vagrant does."""
     data = plain(spec)
     endpoint, lab = data["endpoint"], data["lab"]
     if isinstance(endpoint, dict):
         endpoint["port"] = spec.endpoint_port
     if isinstance(lab, dict):
         lab["subnet"] = str(spec.lab_subnet)
+        if spec.lab is not None and spec.lab.provider == "vagrant":
+            lab["vagrant"] = cast("Value", (spec.lab.vagrant or Vagrant()).model_dump(mode="json"))
     return data
 
 

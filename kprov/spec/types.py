@@ -26,6 +26,7 @@ VERSION = rf"^({NEWEST}|[0-9]+\.[0-9]+\.[0-9]+)$"
 _QUALIFIED = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY = rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$"
 LABEL_VALUE = rf"^{_QUALIFIED}?$"
+BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)?$"
 # No leading dash in what becomes an argument of ssh.
 USER = r"^[A-Za-z_][A-Za-z0-9._@-]{0,63}$"
 HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
@@ -204,6 +205,9 @@ SshAddress: TypeAlias = Annotated[
 ]
 Bastion: TypeAlias = Annotated[
     str, Field(pattern=BASTION), matching(BASTION, "is no jump host", "Write user@host, or user@host:port.")
+]
+BoxName: TypeAlias = Annotated[
+    str, Field(pattern=BOX), matching(BOX, "is no name of a Vagrant box", "Write owner/name: debian/bookworm64.")
 ]
 FilePath: TypeAlias = Annotated[str, Field(min_length=1), BeforeValidator(_path)]
 Roles: TypeAlias = Annotated[tuple[Role, ...], Field(min_length=1), AfterValidator(_roles)]

@@ -12,7 +12,7 @@ from kprov.spec.rules.addons import extras, lab_open, pools
 from kprov.spec.rules.bundle import bundle_directory
 from kprov.spec.rules.control_plane import encryption
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
-from kprov.spec.rules.machines import addresses, lab, lab_login, names
+from kprov.spec.rules.machines import addresses, lab, lab_login, names, virtual_machines
 from kprov.spec.rules.members import control_planes, etcd
 from kprov.spec.rules.networks import overlaps, pod_subnets, services
 from kprov.spec.rules.plugins import manifests, plugin_settings
@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     overlaps,
     lab,
     lab_login,
+    virtual_machines,
     control_planes,
     etcd,
     pod_subnets,

@@ -86,3 +86,32 @@ def lab_login(spec: ClusterSpec) -> Iterator[Flaw]:
     if spec.ssh.port != 22:
         wrong = f"nothing listens on port {spec.ssh.port} of the lab's containers"
         yield Flaw(("ssh", "port"), wrong, f"With lab.provider {spec.lab.provider} it is 22.", None, needs)
+
+
+def virtual_machines(spec: ClusterSpec) -> Iterator[Flaw]:
+    """What only virtual machines have stands only where Vagrant makes them; what belongs together stands together."""
+    by_vagrant = spec.lab is not None and spec.lab.provider == "vagrant"
+    needs: tuple[Loc, ...] = (("lab", "provider"),)
+    for name, node in spec.nodes.items():
+        if node.machine is not None and not by_vagrant:
+            wrong = f"{name} is no virtual machine that kprov makes"
+            right = "Remove it, or have Vagrant make the machines: lab: {provider: vagrant}."
+            yield Flaw(("nodes", name, "machine"), wrong, right, None, needs)
+    settings = spec.lab.vagrant if spec.lab is not None else None
+    if spec.lab is None or settings is None:
+        return
+    if not by_vagrant:
+        wrong = f"{spec.lab.provider} makes the machines, not Vagrant"
+        yield Flaw(("lab", "vagrant"), wrong, "Remove it, or write lab.provider: vagrant.", None, needs)
+    for key in ("box_url", "box_version"):
+        if getattr(settings, key) is not None and settings.box is None:
+            wrong = "says more about a box that is not named"
+            yield Flaw(("lab", "vagrant", key), wrong, "Write lab.vagrant.box too: owner/name.")
+    libvirt = settings.libvirt
+    if libvirt.initrd is not None and libvirt.kernel is None:
+        wrong = "belongs to a kernel that is not named"
+        yield Flaw(("lab", "vagrant", "libvirt", "initrd"), wrong, "Write lab.vagrant.libvirt.kernel too.")
+    if libvirt.management is not None and spec.lab_subnet is not None and libvirt.management.overlaps(spec.lab_subnet):
+        wrong = f"{libvirt.management} overlaps with the lab's subnet {spec.lab_subnet}"
+        right = "Use a network of its own for the first interface."
+        yield Flaw(("lab", "vagrant", "libvirt", "management"), wrong, right, ("lab", "subnet"), (("lab", "subnet"),))

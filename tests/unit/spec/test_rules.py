@@ -127,6 +127,26 @@ def test_containers_are_reached_as_root_on_the_usual_port(only, ssh, key) -> Non
     assert accepted(cluster(M1, rest=rest.replace("podman", "vagrant")))
 
 
+@pytest.mark.parametrize(
+    ("lab", "key"),
+    [
+        ("{provider: podman, vagrant: {}}", "lab.vagrant"),
+        ("{provider: vagrant, vagrant: {box_url: 'http://x/y.box'}}", "lab.vagrant.box_url"),
+        ("{provider: vagrant, vagrant: {box: a/b, libvirt: {initrd: /boot/i}}}", "lab.vagrant.libvirt.initrd"),
+        ("{provider: vagrant, vagrant: {libvirt: {management: 10.0.0.0/16}}}", "lab.vagrant.libvirt.management"),
+    ],
+)
+def test_what_only_virtual_machines_have(only, lab, key) -> None:
+    assert only(cluster(M1, W1, rest=f"lab: {lab}\n")).key == key
+
+
+def test_one_machine_of_its_own_needs_vagrant(only) -> None:
+    own = M1.replace("}", ", machine: {cpus: 4, disks_gib: [20]}}")
+    assert only(cluster(own, W1)).key == "nodes.m1.machine"
+    spec = accepted(cluster(own, W1, rest="lab: {provider: vagrant}\n"))
+    assert spec
+
+
 def test_no_control_plane(only) -> None:
     problem = only(cluster(W1))
     assert (problem.line, problem.key, problem.wrong) == (2, "nodes", "no node has the role control-plane")
