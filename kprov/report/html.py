@@ -3,65 +3,64 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kprov.errors import InputError
+from kprov.report import page
 from kprov.report.redact import redact
-from kprov.report.words import count, duration
+from kprov.report.words import count, duration, listing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kprov.report.model import Check, PhaseRow, Results, Run
+    from kprov.report.model import Results, Run
 
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A phase on the time axis; ``left`` and ``width`` in percent of the run."""
-
-    row: PhaseRow
-    left: float
-    width: float
-
-
-def bars(phases: tuple[PhaseRow, ...], duration_s: float) -> tuple[Bar, ...]:
-    """Where each phase's bar begins and how wide it is; none is too thin to be seen or reaches beyond the axis.
-
-    >>> from kprov.report.model import PhaseRow
-    >>> [(b.left, b.width) for b in bars((PhaseRow("a", "done", 0, 30), PhaseRow("b", "done", 30, 10)), 40)]
-    [(0.0, 75.0), (75.0, 25.0)]
-    """
-    whole_s = max([duration_s, 0.001, *(p.start_s + p.duration_s for p in phases)])
-    made = []
-    for row in phases:
-        width = max(100 * row.duration_s / whole_s, 0.5)
-        made.append(Bar(row, round(min(100 * row.start_s / whole_s, 100 - width), 2), round(width, 2)))
-    return tuple(made)
+# Controls but for line ends and tabs; and what turns the direction of text, behind which a name can hide another one.
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def render_html(run: Run, results: Results | None = None) -> str:
-    """The page of a run; with ``results``, also every check, the failed ones first."""
+    """The page of a run; with ``results``, also the nodes, versions and certificates that were seen, and every check.
+
+    Every text may be hostile: nothing of it is taken for HTML, and the page forbids browsers to load or run anything.
+    """
     environment = Environment(
         loader=PackageLoader("kprov.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: shown(value) if isinstance(value, str) else value,
     )
     environment.filters["duration"] = duration
-    environment.filters["redact"] = redact
+    environment.filters["listing"] = listing
     environment.globals["count"] = count
-    page = environment.get_template("run.html.j2")
-    return page.render(
+    longest_s = page.whole_s(run)
+    return environment.get_template("run.html.j2").render(
         run=run,
         verdict=_verdict(run, results),
-        bars=bars(run.phases, run.duration_s),
+        tiles=page.tiles(run, results),
+        notices=page.notices(run, results),
+        differing=page.differing(results.nodes) if results else {},
+        bars=page.bars(run.phases, longest_s),
+        ticks=page.ticks(longest_s),
+        lanes=page.lanes(run.work, longest_s),
         results=results,
-        suites=_suites(results.checks) if results else {},
+        suites=page.suites(results.checks) if results else {},
+        endings=page.endings(results.certificates, results.started) if results else (),
     )
+
+
+def shown(text: str) -> str:
+    """A text as it may be shown: without what looks like a secret, and without characters that are none.
+
+    >>> shown("m1\\u202egnp.exe\\x1b[31m")
+    'm1gnp.exe[31m'
+    """
+    return _UNSHOWABLE.sub("", redact(text))
 
 
 def write_html(path: Path, page: str) -> None:
@@ -84,15 +83,12 @@ def _verdict(run: Run, results: Results | None) -> tuple[str, str]:
     """The state (a CSS class) and its words."""
     if run.exit_code is None or run.exit_code == 130:
         return "stopped", "stopped before its end"
-    if run.exit_code:
+    if run.exit_code > 1:
         return "failed", f"failed (exit code {run.exit_code})"
     if results and not results.ok:
-        return "failed", "made, but not all checks passed"
-    return "done", "made and proven" if results else "finished"
-
-
-def _suites(checks: tuple[Check, ...]) -> dict[str, tuple[Check, ...]]:
-    """The checks by suite, the bad ones first in each; suites with bad ones come first."""
-    order = {"failed": 0, "error": 0, "skipped": 1, "passed": 2}
-    ranked = sorted(checks, key=lambda c: order[c.outcome])
-    return {suite: tuple(c for c in ranked if c.suite == suite) for suite in dict.fromkeys(c.suite for c in ranked)}
+        return "failed", "is not proven: checks failed"
+    if run.exit_code:
+        return "failed", "failed"
+    if not results:
+        return "done", "finished"
+    return "done", "is proven" if run.command == "verify" else "is made and proven"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from kprov.events import Event, LeftOut, Notice, PhaseOutcome, TaskFinished
+    from kprov.events import Event, LeftOut, Notice, PhaseOutcome, TaskFinished, TaskStatus
 
 CheckOutcome: TypeAlias = Literal["passed", "failed", "skipped", "error"]
 RowOutcome: TypeAlias = "PhaseOutcome | Literal['stopped']"
@@ -35,12 +35,54 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node as the cluster reports it; ``system`` and ``runtime`` with versions: ``Debian GNU/Linux 12``.
+
+    ``note`` is what is out of the ordinary: ``cordoned``.
+    """
+
+    name: str
+    address: str
+    roles: tuple[str, ...]
+    ready: bool
+    version: str
+    system: str = ""
+    runtime: str = ""
+    kernel: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing worth knowing about what was made: ``Network``, ``bridge, pods 10.244.0.0/16``."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """A certificate on a node: the file that holds it, the name in it, and its end in UTC."""
+
+    host: str
+    file: str
+    subject: str
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """All checks of one go; ``started`` is in UTC, ``duration_s`` is wall time."""
+    """All checks of one go; ``started`` is in UTC, ``duration_s`` is wall time.
+
+    ``nodes``, ``versions`` and ``certificates`` are what was seen of the cluster on the way.
+    """
 
     checks: tuple[Check, ...]
     started: datetime
     duration_s: float
+    nodes: tuple[NodeRow, ...] = ()
+    versions: tuple[Fact, ...] = ()
+    certificates: tuple[CertificateRow, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -79,8 +121,22 @@ class PhaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One task on one host; ``start_s`` counts from the run's start; ``label`` is ``role : task``."""
+
+    host: str
+    label: str
+    status: TaskStatus
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its events tell it; ``exit_code`` is None where it was killed; ``tasks`` counts one per host."""
+    """A run as its events tell it; ``exit_code`` is None where it was killed; ``tasks`` counts one per host.
+
+    ``work`` are those tasks that were not skipped.
+    """
 
     command: str
     cluster: str
@@ -93,27 +149,7 @@ class Run:
     hosts: tuple[str, ...]
     tasks: int
     changed_tasks: int
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """A node as the cluster reports it; ``system`` and ``runtime`` with versions: ``Debian GNU/Linux 12``."""
-
-    name: str
-    address: str
-    roles: tuple[str, ...]
-    ready: bool
-    version: str
-    system: str = ""
-    runtime: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing worth knowing about what was made: ``Network``, ``bridge, pods 10.244.0.0/16``."""
-
-    name: str
-    value: str
+    work: tuple[TaskRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ import re
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from xml.etree import ElementTree as ET
 
 from kprov.errors import InputError
-from kprov.report.model import Check, CheckOutcome, Results
+from kprov.report.model import CertificateRow, Check, CheckOutcome, Fact, NodeRow, Results
 from kprov.report.redact import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 RESULTS = "checks.json"
@@ -26,12 +27,15 @@ _OUTCOMES: tuple[CheckOutcome, ...] = get_args(CheckOutcome)
 
 
 def results_dict(results: Results) -> dict[str, object]:
-    """The results as JSON-ready data: totals first, then every check."""
+    """The results as JSON-ready data: totals first, then what was seen of the cluster, then every check."""
     return {
         "ok": results.ok,
         "started": results.started.isoformat(),
         "duration_s": round(results.duration_s, 3),
         "totals": {outcome: results.counts.get(outcome, 0) for outcome in _OUTCOMES},
+        "nodes": [asdict(each) for each in results.nodes],
+        "versions": [asdict(each) for each in results.versions],
+        "certificates": [{**asdict(each), "ends": each.ends.isoformat()} for each in results.certificates],
         "checks": [{k: redact(v) if isinstance(v, str) else v for k, v in asdict(c).items()} for c in results.checks],
     }
 
@@ -64,7 +68,21 @@ def _parsed(text: str) -> Results:
     strange = {c.outcome for c in checks} - set(_OUTCOMES)
     if strange:
         raise ValueError(f"no such outcome: {', '.join(map(str, strange))}")
-    return Results(checks, datetime.fromisoformat(data["started"]), float(data["duration_s"]))
+    started, duration_s = datetime.fromisoformat(data["started"]), float(data["duration_s"])
+    return Results(checks, started, duration_s, *seen_of(data))
+
+
+def seen_of(data: Mapping[str, Any]) -> tuple[tuple[NodeRow, ...], tuple[Fact, ...], tuple[CertificateRow, ...]]:
+    """Nodes, versions and certificates out of JSON; what is not there was not seen."""
+    ends = [datetime.fromisoformat(each["ends"]) for each in data.get("certificates", ())]
+    return (
+        tuple(NodeRow(**{**each, "roles": tuple(each["roles"])}) for each in data.get("nodes", ())),
+        tuple(Fact(**each) for each in data.get("versions", ())),
+        tuple(
+            CertificateRow(**{**each, "ends": end})
+            for each, end in zip(data.get("certificates", ()), ends, strict=True)
+        ),
+    )
 
 
 def junit_xml(results: Results, name: str = "kprov") -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kprov.events import Notice, PhaseFinished, PhaseStarted, RunFinished, RunStarted, TaskFinished
-from kprov.report.model import PhaseRow, Run
+from kprov.report.model import PhaseRow, Run, TaskRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kprov.report.model import Stamped
 
@@ -60,4 +60,19 @@ def run_of(events: Sequence[Stamped]) -> Run:
         hosts=tuple(dict.fromkeys(e.host for e in results)),
         tasks=len(results),
         changed_tasks=sum(e.status == "changed" for e in results),
+        work=tuple(_work(events)),
     )
+
+
+def _work(events: Iterable[Stamped]) -> Iterator[TaskRow]:
+    """The tasks with their times; an event comes when its task is over."""
+    for stamped in events:
+        match stamped.event:
+            case TaskFinished(status="skipped"):
+                pass
+            case TaskFinished() as task:
+                label = f"{task.role} : {task.task}" if task.role else task.task
+                start_s = max(stamped.offset_s - task.duration_s, 0.0)
+                yield TaskRow(task.host, label, task.status, start_s, task.duration_s)
+            case _:
+                pass

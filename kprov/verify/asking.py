@@ -50,10 +50,10 @@ def refusal(answers: Mapping[str, Answer]) -> str:
 
 
 def wait_for(
-    look: Callable[[], Seen], done: Callable[[Seen], bool], stop: Event, deadline_s: float = DEADLINE_S
+    look: Callable[[], Seen], done: Callable[[Seen], bool], stop: Event, deadline_s: float | None = None
 ) -> Seen:
     """Look until it is done, time is over or the run is stopped; return what was seen last."""
-    began = time.monotonic()
+    began, deadline_s = time.monotonic(), DEADLINE_S if deadline_s is None else deadline_s
     while True:
         seen = look()
         if done(seen) or time.monotonic() - began > deadline_s or stop.wait(POLL_S):

@@ -19,11 +19,12 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate: the file that holds it, the name in it, and its end in UTC."""
+    """One certificate: the file that holds it, the name in it, its end in UTC, and what else it is for."""
 
     file: str
     subject: str
     ends: datetime
+    names: tuple[str, ...] = ()
 
     def days_left(self, now: datetime) -> int:
         """Whole days until it ends; negative when it has ended."""
@@ -41,5 +42,15 @@ def certificates(text: str) -> tuple[Certificate, ...]:
         path, _, rest = part.partition("\n")
         for block in _PEM.findall(rest):
             certificate = x509.load_pem_x509_certificate(block.encode())
-            found.append(Certificate(path, certificate.subject.rfc4514_string(), certificate.not_valid_after_utc))
+            subject = certificate.subject.rfc4514_string()
+            found.append(Certificate(path, subject, certificate.not_valid_after_utc, _names(certificate)))
     return tuple(found)
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names and addresses that a certificate is for."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(each.value) for each in extension.value if isinstance(each, x509.DNSName | x509.IPAddress))

@@ -12,7 +12,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,10 +24,12 @@ from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
 from kprov.verify.pods import YOUNG_S, pod_runs
 from kprov.verify.policy import Guarded, try_policy
-from kprov.verify.questions import node_questions
+from kprov.verify.questions import basic_questions, fault, node_questions
+from kprov.verify.seen import seen
 from kprov.verify.services import Answers, ask_services
 from kprov.verify.view import STATIC_PODS, View, view, view_questions
 from kprov.verify.volume import Trip, round_trip
+from kprov.verify.workload import NOT_TRIED, Tried, try_workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 _MOST_MACHINES: Final = 32
 """So many are asked at the same time."""
-_JOBS: Final = 6
+_JOBS: Final = 7
 """Threads beside those; each job has its own, as they wait for each other."""
 
 
@@ -71,12 +73,14 @@ class ClusterUnderTest:
         self._view: Future[View] = Future()
         self._questions = view_questions(settings.promised)
         self._pool = ThreadPoolExecutor(min(len(settings.targets), _MOST_MACHINES) + _JOBS, thread_name_prefix="verify")
+        self._answers: dict[str, Future[dict[str, Answer]]] = {}  # jobs may look before anything is there
         self._entry = self._pool.submit(self._enter)
         self._probe = self._pool.submit(self._run_probe)
         self._logs = self._pool.submit(self._read_logs)
         self._services = self._pool.submit(self._ask_services)
         self._trip = self._pool.submit(self._try_volume)
         self._policy = self._pool.submit(self._try_policy)
+        self._workload = self._pool.submit(self._try_workload)
         self._answers = {target.name: self._pool.submit(self._ask_machine, target) for target in settings.targets}
 
     @property
@@ -136,13 +140,42 @@ class ClusterUnderTest:
         """What came of a NetworkPolicy. Raises as ``probe`` does."""
         return self._policy.result()
 
+    @property
+    def workload(self) -> Tried:
+        """How programs did that were run as people run theirs. Raises as ``view`` does."""
+        return self._workload.result()
+
+    def fault(self, node: str) -> str:
+        """Why no pod can be expected to start on a node, which other tests tell of; empty where one can."""
+        try:
+            return fault(self._answers[node].result())
+        except SilentMachineError:
+            return "the machine does not answer over SSH"
+
+    def seen(self) -> dict[str, object]:
+        """What was seen of the cluster by now, as ``seen.seen`` has it."""
+        view = self._view if self._view.done() and not self._view.cancelled() else None
+        answered = {name: each for name, each in self._answers.items() if each.done() and not each.cancelled()}
+        return seen(
+            self.settings,
+            view.result() if view and not view.exception() else None,
+            {name: each.result() for name, each in answered.items() if not each.exception()},
+        )
+
     def close(self) -> None:
-        """Stop what still waits, end all threads and remove the probe with all that jobs made beside it."""
+        """Stop what still waits, end all threads and remove the probe with all that jobs made beside it.
+
+        Where the control plane that made it does not answer any more, another one removes it.
+        """
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._made_through:
+        first = [self._made_through] if self._made_through else []
+        others = [self._machine(plane.name) for plane in self.settings.control_planes] if first else []
+        gone = probe.delete([self._namespace])
+        for machine in [*first, *(each for each in others if each not in first)]:
             with suppress(SilentMachineError):
-                self._made_through.ask(probe.delete([self._namespace]))
+                if all(_gone(answer) for answer in machine.ask(gone).values()):
+                    return
 
     @property
     def _static_pods(self) -> dict[str, str]:
@@ -154,8 +187,14 @@ class ClusterUnderTest:
         return Machine(name, self.settings.ssh_config, self._environment)
 
     def _ask_machine(self, target: Target) -> dict[str, Answer]:
-        questions = node_questions(target, self.settings) if self.settings.chosen(target) else {}
-        return self._machine(target.name).ask(questions)
+        if self.settings.chosen(target):
+            return self._machine(target.name).ask(node_questions(target, self.settings))
+        return self._machine(target.name).ask(basic_questions(self.settings) if target.node else {})
+
+    @property
+    def _hopeless(self) -> frozenset[str]:
+        """The nodes of which it is known by now that no pod starts there."""
+        return frozenset(name for name, answers in self._answers.items() if answers.done() and self.fault(name))
 
     def _enter(self) -> tuple[Machine, dict[str, Answer]]:
         """The first control plane on which kubectl answers, and its answers; the probe is made by the same command."""
@@ -199,18 +238,23 @@ class ClusterUnderTest:
                 self._view.set_result(seen)
 
     def _wait(self, machine: Machine, seen: View) -> Sight:
-        """Wait until the view is settled and the probe is complete on all ready nodes, or time is over."""
+        """Wait until the view is settled and the probe is complete on all nodes that can have it, or time is over."""
         began = time.monotonic()
         while True:
             found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else self._questions)})
             if not self._view.done() and all(found[name].ok for name in self._questions):
                 seen = view(found, self.settings.promised)
+            seen = replace(seen, hopeless=self._hopeless)
             lacks = seen.lacks(self._static_pods)
             late = time.monotonic() - began > (YOUNG_S if lacks or seen.starting else DEADLINE_S) or self._stop.is_set()
             if not self._view.done() and (late or (seen.settled and not lacks)):
                 self._view.set_result(seen)
             sight = probe.sight(found)
-            if late or (self._view.done() and sight.complete(seen.ready_nodes)) or self._stop.wait(POLL_S):
+            if (
+                late
+                or (self._view.done() and sight.complete(seen.ready_nodes - seen.hopeless))
+                or self._stop.wait(POLL_S)
+            ):
                 return sight
 
     def _ask_probe(self, machine: Machine, sight: Sight, *, dns: bool) -> ProbeAnswers:
@@ -218,7 +262,8 @@ class ClusterUnderTest:
         reached: dict[str, dict[str, Reach]] = {}
         if sight.running and not self._stop.is_set():
             names = (self.service_name, self.api_name) if dns and not self.settings.without_dns else ()
-            asked = probe.ask_pods(self._namespace, sight.running, sight.service if sight.behind else "", names)
+            service = sight.service if sight.behind else ""
+            asked = probe.ask_pods(self._namespace, sight.running, service, names, self.view.proxied_nodes)
             reached = probe.reached(machine.ask({"reach": asked})["reach"].text)
         return ProbeAnswers(
             pods={pod.node: pod for pod in sight.pods},
@@ -246,3 +291,14 @@ class ClusterUnderTest:
         running = [pod for pod in self.probe.pods.values() if pod.running]
         needed = self.settings.promised.network.enforces and len(running) > 1 and not self._stop.is_set()
         return try_policy(machine.ask, self._namespace, running) if needed else Guarded({}, {}, {})
+
+    def _try_workload(self) -> Tried:
+        if not self.settings.workload:
+            return NOT_TRIED
+        machine, _ = self._entry.result()
+        return try_workload(machine.ask, self._namespace, self._stop)
+
+
+def _gone(answer: Answer) -> bool:
+    """Whether a namespace is on its way out, or was never there."""
+    return answer.ok or "not found" in answer.text

@@ -16,12 +16,12 @@ PORT: Final = 8080
 
 _SERVE: Final = f"mkdir -p /www && echo $NODE > /www/index.html && exec httpd -f -p {PORT} -h /www"
 _PODS: Final = {"app": NAME}
-_QUICK: Final = {
+QUICK: Final = {
     "automountServiceAccountToken": False,
     "enableServiceLinks": False,
     "terminationGracePeriodSeconds": 1,
 }
-_CONTROL_PLANE_TAINTS: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+CONTROL_PLANE_TAINTS: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 """Both, as clusters have either; where only control planes are, volumes lie there."""
 
 
@@ -99,8 +99,8 @@ def user_of_claim(namespace: str, name: str, command: str) -> dict[str, dict[str
                 "containers": [container],
                 "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": NAME}}],
                 "restartPolicy": "Never",
-                "tolerations": [{"key": key, "operator": "Exists"} for key in _CONTROL_PLANE_TAINTS],
-                **_QUICK,
+                "tolerations": [{"key": key, "operator": "Exists"} for key in CONTROL_PLANE_TAINTS],
+                **QUICK,
             },
         }
     }
@@ -119,5 +119,5 @@ def _pod_spec() -> dict[str, object]:
             }
         ],
         "tolerations": [{"operator": "Exists"}],
-        **_QUICK,
+        **QUICK,
     }

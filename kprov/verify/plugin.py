@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
 from kprov.verify.cluster import ClusterUnderTest
-from kprov.verify.reporting import EVIDENCE, Reporter
+from kprov.verify.reporting import ANSWER, EVIDENCE, Reporter
 from kprov.verify.settings import Settings, Target, from_json
 
 if TYPE_CHECKING:
@@ -27,21 +27,29 @@ EVENTS: Final = "KPROV_VERIFY_EVENTS"
 TIMED_OUT: Final = 124
 """What timeout(1) ends with when it had to end its command."""
 
+Record: TypeAlias = "Callable[[str, object], None]"
+_MOST_LINES: Final = 10
+_WIDEST: Final = 200
+
 _settings = pytest.StashKey[Settings]()
+_reporter = pytest.StashKey[Reporter]()
 _cluster = pytest.StashKey[ClusterUnderTest]()
 
 
 class MachineUnderTest:
     """One machine as the tests see it: its answers, and a test failed where there is none."""
 
-    def __init__(self, target: Target, cluster: ClusterUnderTest) -> None:
+    def __init__(self, target: Target, cluster: ClusterUnderTest, record: Record) -> None:
         self.target = target
         self.name = target.name
         self._cluster = cluster
+        self._record = record
 
     def ask(self, question: str) -> Answer:
-        """The answer as it is."""
-        return self._cluster.answer(self.name, question)
+        """The answer as it is; it is the test's evidence where that keeps none of its own."""
+        answer = self._cluster.answer(self.name, question)
+        self._record(ANSWER, shortened(answer.text) or f"no output, exit status {answer.rc}")
+        return answer
 
     def text(self, question: str) -> str:
         """The answer's text; a command that failed fails the test."""
@@ -60,6 +68,17 @@ class MachineUnderTest:
         return dict(node)
 
 
+def shortened(text: str) -> str:
+    """The beginning of an answer.
+
+    >>> shortened("\\n".join("abcdefghijkl"))[-7:]
+    'i\\nj\\n...'
+    """
+    lines = text.strip().splitlines()
+    kept = [line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..." for line in lines[:_MOST_LINES]]
+    return "\n".join([*kept, *(["..."] if len(lines) > _MOST_LINES else [])])
+
+
 def last_line(text: str) -> str:
     """The last line with anything in it: where most programs say why they fail.
 
@@ -76,7 +95,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{SETTINGS} names no file: run these suites with 'kprov verify'")
     config.stash[_settings] = from_json(Path(path).read_text(encoding="utf-8"))
     if EVENTS in os.environ:
-        config.pluginmanager.register(Reporter(os.fdopen(int(os.environ[EVENTS]), "w", encoding="utf-8")))
+        config.stash[_reporter] = Reporter(os.fdopen(int(os.environ[EVENTS]), "w", encoding="utf-8"))
+        config.pluginmanager.register(config.stash[_reporter])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -86,10 +106,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave nothing behind in the cluster."""
-    cluster = session.config.stash.get(_cluster, None)
+    """Tell what was seen, and leave nothing behind in the cluster."""
+    cluster, reporter = session.config.stash.get(_cluster, None), session.config.stash.get(_reporter, None)
     if cluster:
-        cluster.close()
+        try:
+            if reporter:
+                reporter.tell_seen(cluster.seen())
+        finally:
+            cluster.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -130,6 +154,7 @@ def _promised(settings: Settings) -> dict[str, Sequence[object]]:
         "metrics": ["metrics-server"] if promised.metrics else [],
         "door": promised.doors,
         "open_door": [each for each in promised.doors if each.open],
+        "workloads": [settings.cluster] if settings.workload else [],
         "shut_door": [each for each in promised.doors if not each.open],
     }
 
@@ -153,27 +178,29 @@ def cluster(request: pytest.FixtureRequest) -> ClusterUnderTest:
 
 
 @pytest.fixture
-def machine(request: pytest.FixtureRequest, cluster: ClusterUnderTest) -> MachineUnderTest:
+def machine(request: pytest.FixtureRequest, cluster: ClusterUnderTest, record_property: Record) -> MachineUnderTest:
     """Each machine in turn."""
-    return MachineUnderTest(request.param, cluster)
+    return MachineUnderTest(request.param, cluster, record_property)
 
 
 @pytest.fixture
-def node(request: pytest.FixtureRequest, cluster: ClusterUnderTest) -> MachineUnderTest:
+def node(request: pytest.FixtureRequest, cluster: ClusterUnderTest, record_property: Record) -> MachineUnderTest:
     """Each machine in turn that Kubernetes knows as a node."""
-    return MachineUnderTest(request.param, cluster)
+    return MachineUnderTest(request.param, cluster, record_property)
 
 
 @pytest.fixture
-def control_plane(request: pytest.FixtureRequest, cluster: ClusterUnderTest) -> MachineUnderTest:
+def control_plane(
+    request: pytest.FixtureRequest, cluster: ClusterUnderTest, record_property: Record
+) -> MachineUnderTest:
     """Each control plane in turn."""
-    return MachineUnderTest(request.param, cluster)
+    return MachineUnderTest(request.param, cluster, record_property)
 
 
 @pytest.fixture
-def member(request: pytest.FixtureRequest, cluster: ClusterUnderTest) -> MachineUnderTest:
+def member(request: pytest.FixtureRequest, cluster: ClusterUnderTest, record_property: Record) -> MachineUnderTest:
     """Each machine in turn on which etcd runs."""
-    return MachineUnderTest(request.param, cluster)
+    return MachineUnderTest(request.param, cluster, record_property)
 
 
 @pytest.fixture
@@ -184,6 +211,6 @@ def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture
-def evidence(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
+def evidence(record_property: Record) -> Callable[[object], None]:
     """Call it with what was seen: it goes into the report beside the outcome."""
     return lambda seen: record_property(EVIDENCE, str(seen))

@@ -25,6 +25,10 @@ _LONGEST_RUN_S: Final = 900
 _TRIES: Final = 4
 """A rule of kube-proxy or a route may be a second behind the pod; what fails this often in a row is broken."""
 
+_PATIENT_TRIES: Final = 12
+"""Three seconds each at most. A kube-proxy whose API server was killed hears of new services again when its proxy has
+noticed that, which has taken half a minute; one that does not run at all is not waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbePod:
@@ -167,12 +171,15 @@ path carries less than that drops it and tells the pod, whose kernel sends the n
 first one decides, and why it is sent only when a small packet has passed; busybox's ping has no option for all this."""
 
 
-def ask_pods(namespace: str, running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
+def ask_pods(
+    namespace: str, running: Sequence[ProbePod], service: str, names: Sequence[str], proxied: Collection[str]
+) -> str:
     """One command that has every pod ask every pod, the service, and the DNS for names; eight pods at a time.
 
-    A pod that is reached is also sent a packet as large as can be.
+    A pod that is reached is also sent a packet as large as can be. On the nodes ``proxied``, whose kube-proxy runs, the
+    service is asked for longer.
     """
-    return in_pods(namespace, running, _pod_script(running, service, names))
+    return in_pods(namespace, running, _pod_script(running, service, names, proxied))
 
 
 def in_pods(namespace: str, running: Sequence[ProbePod], script: str) -> str:
@@ -186,20 +193,26 @@ def in_pods(namespace: str, running: Sequence[ProbePod], script: str) -> str:
     )
 
 
-def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str]) -> str:
+def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str], proxied: Collection[str]) -> str:
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
+    patient = "|".join(sorted(proxied)) or "-"
     asked = [
         f"{{ ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/;"
         f" [ $r = ok ] && full {pod.node} {pod.address}; }} &"
         for pod in running
     ]
-    asked += [f"ask service busybox timeout 2 wget -q -O - http://{service}/ &"] if service else []
+    if service:
+        asked += [
+            f"case $NODE in {patient}) most={_PATIENT_TRIES};; esac",
+            f"ask service busybox timeout 2 wget -q -O - http://{service}/ &",
+            f"most={_TRIES}",
+        ]
     asked += [f"ask dns/{name} busybox timeout 4 nslookup -type=a {name} &" for name in names]
     ask = (
         'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'
-        f' if [ $n -ge {_TRIES} ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }}'
+        ' if [ $n -ge $most ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }'
     )
-    return "\n".join([_MTU, ask, _FULL, *asked, "wait"])
+    return "\n".join([f"most={_TRIES}", _MTU, ask, _FULL, *asked, "wait"])
 
 
 def reached(text: str) -> dict[str, dict[str, Reach]]:

@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kprov.ssh.batch import Answer
     from kprov.verify.settings import Settings, Target
 
 CRI_SOCKET: Final = "unix:///run/containerd/containerd.sock"
@@ -35,11 +38,43 @@ done; true"""
 """Public parts only: no private key is ever read."""
 
 
+_PATIENT: Final = (
+    'i=0; while o=$({curl} 2>&1); r=$?; test "$o" != ok && test $i -lt 3; do i=$((i+1)); sleep 1; done;'
+    ' echo "$o"; (exit $r)'
+)
+"""The endpoint's proxy may be a second behind a control plane that just went or came back."""
+
+
+def basic_questions(settings: Settings) -> dict[str, str]:
+    """Whether pods can be expected to start on a node at all; asked of those too that are not to be checked."""
+    curl = f"{_API_CURL} https://{settings.endpoint_host}:{settings.endpoint_port}/readyz"
+    return {
+        **{f"unit.{unit}": f"systemctl show -p ActiveState -p UnitFileState {unit}" for unit in UNITS},
+        "endpoint": _PATIENT.format(curl=curl),
+    }
+
+
+def fault(answers: Mapping[str, Answer]) -> str:
+    """Why no pod can be expected to start on a node, from its answers to ``basic_questions``; empty: it can.
+
+    >>> from kprov.ssh.batch import Answer
+    >>> up = Answer("ActiveState=active", 0)
+    >>> fault({"unit.containerd": up, "unit.kubelet": up, "endpoint": Answer("curl: (7) refused", 7)})
+    'the node does not reach the API'
+    """
+    for unit in UNITS:
+        answer = answers.get(f"unit.{unit}")
+        if answer is not None and answer.ok and unit_states(answer.text).get("ActiveState") != "active":
+            return f"{unit} does not run"
+    endpoint = answers.get("endpoint")
+    return "the node does not reach the API" if endpoint is not None and endpoint.text != "ok" else ""
+
+
 def node_questions(target: Target, settings: Settings) -> dict[str, str]:
     """What to ask this machine, by name of the question."""
     asked = {
         "swap": "cat /proc/swaps",
-        **{f"unit.{unit}": f"systemctl show -p ActiveState -p UnitFileState {unit}" for unit in UNITS},
+        **basic_questions(settings),
         "cri": f"if command -v crictl >/dev/null; then timeout 5 crictl -r {CRI_SOCKET} info"
         f" && timeout 5 crictl -r {CRI_SOCKET} ps -q; else timeout 5 ctr -n k8s.io containers ls -q; fi",
         "sysctls": f"sysctl {' '.join(SYSCTLS)}",
@@ -47,13 +82,13 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
         "kubeadm": "kubeadm version -o short",
         "certificates": _CERTIFICATES,
         "cni": f"ls -1 {CNI_FOLDER}",
-        "endpoint": f"{_API_CURL} https://{settings.endpoint_host}:{settings.endpoint_port}/readyz",
     }
     if not target.node:
         asked = {}
     if target.control_plane:
         api = f"https://{target.address}:6443"
         asked |= {name: f"{_API_CURL} '{api}/{path}'" for name, path in _API_PATHS.items()}
+        asked["admin"] = f"{KUBECTL} get --raw /api/v1/namespaces/kube-system"
         asked |= {f"health.{name}": f"curl -sSk -m 5 https://127.0.0.1:{port}/healthz" for name, port in HEALTH.items()}
     if target.etcd:
         client = f"https://{target.address}:2379"
@@ -70,6 +105,16 @@ _ETCD_PATHS: Final = {"etcd.members": "cluster/member/list", "etcd.status": "mai
 KUBECTL_UNTIMED: Final = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 KUBECTL: Final = f"{KUBECTL_UNTIMED} --request-timeout 10s"
 """``get --raw`` and its like ask for one path and nothing else, which spares kubectl its discovery of the whole API."""
+
+
+def member_is_well(answer: Answer) -> bool:
+    """Whether an etcd member says that it is healthy; it says so as a text or, in newer ones, as a truth value.
+
+    >>> from kprov.ssh.batch import Answer
+    >>> member_is_well(Answer('{"health":"true"}', 0)), member_is_well(Answer('{"health":"false"}', 0))
+    (True, False)
+    """
+    return answer.ok and re.search(r'"health": *"?true', answer.text) is not None
 
 
 def cni_configurations(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 import pytest
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 EVIDENCE: Final = "evidence"
 """The property of a test under which it keeps what it saw."""
+ANSWER: Final = "answer"
+"""Likewise, for what the machine answered; it is told where the test says nothing of its own."""
 _MACHINES: Final = ("machine", "node", "control_plane", "member")
 _NOT_HERE: Final[dict[type[BaseException], str]] = {
     NoControlPlaneError: "kubectl answers on no control plane",
@@ -35,9 +38,18 @@ class Reporter:
         self._errors: dict[str, tuple[CheckOutcome, str]] = {}
         self._durations: dict[str, float] = {}
 
+    def pytest_unconfigure(self) -> None:
+        """Tell the reader that nothing more will come."""
+        with suppress(BrokenPipeError):
+            self._stream.close()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell how many tests there will be."""
         self._write({"total": len(session.items)})
+
+    def tell_seen(self, seen: dict[str, object]) -> None:
+        """Tell what was seen of the cluster."""
+        self._write({"seen": seen})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell of a suite that cannot even be read."""
@@ -60,7 +72,10 @@ class Reporter:
     def _check(self, item: pytest.Item, report: pytest.TestReport) -> dict[str, object]:
         outcome, message = self._errors.pop(item.nodeid, ("passed", ""))
         first, _, rest = message.partition("\n")
-        seen = [str(value) for name, value in report.user_properties if name == EVIDENCE]
+        kept = {
+            kind: [str(each) for name, each in report.user_properties if name == kind] for kind in (EVIDENCE, ANSWER)
+        }
+        seen = kept[EVIDENCE] or list(dict.fromkeys(kept[ANSWER]))
         name, host = title(item)
         return {
             "suite": suite(item.path.stem),

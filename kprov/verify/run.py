@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,18 +19,19 @@ from typing import TYPE_CHECKING, Final
 from kprov.errors import InputError, KprovError
 from kprov.events import Progress, silent
 from kprov.report.model import Check, Results
+from kprov.report.results import seen_of
 from kprov.verify.plugin import EVENTS, SETTINGS
 from kprov.verify.settings import check_names, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kprov.events import Emit
     from kprov.verify.settings import Settings
 
 PHASE: Final = "verify"
 SUITES: Final = Path(__file__).parent / "suites"
-_ORDER: Final = ("nodes", "control_plane", "etcd", "network", "dns", "addons", "storage")
+_ORDER: Final = ("nodes", "control_plane", "etcd", "network", "dns", "addons", "storage", "workload")
 """From what stands alone to what needs all else, which is also the order in which answers come in."""
 _ARGUMENTS: Final = ("-p", "kprov.verify.plugin", "-c", SUITES / "pytest.ini", "--tb=no", "-q")
 """Without tracebacks: rendering one per failed test takes longer than all else, and nobody reads them."""
@@ -37,17 +39,21 @@ _FINISHED: Final = (0, 1)
 """pytest: all passed, some failed; everything else is no result."""
 _REACHABLE: Final = ("nodes", "answers over SSH")
 """Suite and name of the check that says whether a machine is there at all."""
+CUT_SHORT: Final = Check("suites", "every check was made", "", "error", 0.0, "the deadline passed before that")
 _CLEAN_UP_S: Final = 30.0
 """How long an interrupted run may take to remove its probe."""
 
 
-def verify(settings: Settings, emit: Emit = silent, only_nodes: Sequence[str] = ()) -> Results:
+def verify(
+    settings: Settings, emit: Emit = silent, only_nodes: Sequence[str] = (), within_s: float | None = None
+) -> Results:
     """Put every question to the cluster; a cluster that is broken is an answer, not an error.
 
     Args:
         settings: what the cluster file promises.
         emit: takes one ``Progress`` per check.
         only_nodes: check these machines only; empty: all.
+        within_s: stop after so long; that not all was asked is then a failed check of its own, ``CUT_SHORT``.
 
     Raises:
         InputError: an unknown name in ``only_nodes``, or no SSH configuration yet.
@@ -65,8 +71,8 @@ def verify(settings: Settings, emit: Emit = silent, only_nodes: Sequence[str] = 
     with tempfile.TemporaryDirectory(prefix="kprov-verify-") as folder:
         path = Path(folder) / "settings.json"
         path.write_text(to_json(replace(settings, only=tuple(only_nodes))), encoding="utf-8")
-        checks = _run_suites(path, emit)
-    return Results(checks, started, time.monotonic() - clock)
+        heard = _run_suites(path, emit, within_s)
+    return Results(heard.checks, started, time.monotonic() - clock, *seen_of(heard.seen))
 
 
 def unreachable(results: Results) -> tuple[str, ...]:
@@ -74,7 +80,15 @@ def unreachable(results: Results) -> tuple[str, ...]:
     return tuple(check.host for check in results.bad if (check.suite, check.name) == _REACHABLE)
 
 
-def _run_suites(settings: Path, emit: Emit) -> tuple[Check, ...]:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the process that runs the suites said: its checks, and what it saw of the cluster, as JSON."""
+
+    checks: tuple[Check, ...]
+    seen: Mapping[str, object] = field(default_factory=dict)
+
+
+def _run_suites(settings: Path, emit: Emit, within_s: float | None = None) -> Heard:
     reader, writer = os.pipe()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {SETTINGS: str(settings), EVENTS: str(writer), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -91,33 +105,50 @@ def _run_suites(settings: Path, emit: Emit) -> tuple[Check, ...]:
             )
         finally:
             os.close(writer)
+        late = threading.Event()
+        timer = threading.Timer(within_s or 0.0, _cut_short, (process, late))
+        if within_s is not None:
+            timer.start()
         try:
-            checks = _read(lines, emit)
+            heard = read(lines, emit)
             returncode = process.wait()
         except BaseException:
             _stop(process)
             raise
+        finally:
+            timer.cancel()
+        if late.is_set():
+            timer.join()
+            return replace(heard, checks=(*heard.checks, CUT_SHORT))
         words.seek(0)
         if returncode not in _FINISHED:
             raise _failure(returncode, words.read())
-    return checks
+    return heard
 
 
-def _read(lines: Iterable[str], emit: Emit) -> tuple[Check, ...]:
-    """The checks, each told as it comes."""
+def _cut_short(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    _stop(process)
+
+
+def read(lines: Iterable[str], emit: Emit) -> Heard:
+    """The checks, each told as it comes, and what was seen."""
     checks: list[Check] = []
+    seen: Mapping[str, object] = {}
     total = None
     for line in lines:
         said = json.loads(line)
         if "total" in said:
             total = said["total"]
+        elif "seen" in said:
+            seen = said["seen"]
         elif "broken" in said:
             checks.append(Check("suites", "can be read", "", "error", 0.0, said["broken"]))
         else:
             check = Check(**said)
             checks.append(check)
             emit(Progress(PHASE, f"{check.suite}: {check.name}", check.host, len(checks), total))
-    return tuple(checks)
+    return Heard(tuple(checks), seen)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

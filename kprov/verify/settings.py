@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kprov.errors import InputError
+from kprov.release.catalog import minor_of, releases
 from kprov.verify.promises import Door, Network, Promises, Storage, Workload, promises
 
 if TYPE_CHECKING:
@@ -14,18 +15,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kprov.addons.model import Document
-    from kprov.spec.model import ClusterSpec
+    from kprov.spec.model import ClusterSpec, Node
+
+CONTROL_PLANE_LABEL: Final = "node-role.kubernetes.io/control-plane"
+"""kubeadm puts it on every control plane (from 1.20 on; until 1.23 beside an older one)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One machine and what it is meant to be; a machine with the role etcd alone is no node of Kubernetes."""
+    """One machine and what it is meant to be; a machine with the role etcd alone is no node of Kubernetes.
+
+    ``labels`` are those that its Node must carry; ``taints`` likewise, as kubectl writes them: ``key=value:Effect``.
+    ``untainted``: keys that it must not be tainted with, as it is meant to take everybody's pods.
+    """
 
     name: str
     address: str
     control_plane: bool
     worker: bool
     etcd: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
+    untainted: tuple[str, ...] = ()
 
     @property
     def node(self) -> bool:
@@ -40,7 +51,7 @@ class Settings:
     ``ssh_config`` is the cluster's own OpenSSH configuration. ``without_dns`` is the reason why the cluster was made
     without cluster DNS; empty where it has it. ``shared_kernel``: the machines are containers, swap is their host's.
     ``stacked_etcd``: etcd's members are static pods. ``only`` limits the checks to these machines; empty: all.
-    ``promised`` is what runs beside Kubernetes itself.
+    ``promised`` is what runs beside Kubernetes itself. ``workload``: programs as people run them are tried too.
     """
 
     cluster: str
@@ -55,6 +66,7 @@ class Settings:
     shared_kernel: bool = False
     only: tuple[str, ...] = ()
     promised: Promises = field(default_factory=Promises)
+    workload: bool = False
 
     @property
     def control_planes(self) -> tuple[Target, ...]:
@@ -96,16 +108,7 @@ def settings_for(
     return Settings(
         cluster=spec.cluster,
         ssh_config=str(ssh_config.resolve()),
-        targets=tuple(
-            Target(
-                name=name,
-                address=str(node.address),
-                control_plane=name in spec.control_planes,
-                worker=name in spec.workers,
-                etcd=name in spec.etcd_members,
-            )
-            for name, node in spec.nodes.items()
-        ),
+        targets=tuple(_target(spec, name, node) for name, node in spec.nodes.items()),
         kubernetes=spec.kubernetes.version,
         endpoint_host=spec.endpoint_host,
         endpoint_port=spec.endpoint_port,
@@ -114,6 +117,24 @@ def settings_for(
         without_dns=without_dns,
         shared_kernel=shared_kernel,
         promised=promises(spec, objects),
+    )
+
+
+def _target(spec: ClusterSpec, name: str, node: Node) -> Target:
+    """What the cluster file says of a machine, and what kubeadm adds to that by its roles."""
+    plane, worker = name in spec.control_planes, name in spec.workers
+    release = releases().get(minor_of(spec.kubernetes.version))
+    keys = release.control_plane_taints if release and plane else ()
+    taints = [f"{each.key}={each.value}:{each.effect}".replace("=:", ":") for each in node.taints]
+    return Target(
+        name=name,
+        address=str(node.address),
+        control_plane=plane,
+        worker=worker,
+        etcd=name in spec.etcd_members,
+        labels={**node.labels, **({CONTROL_PLANE_LABEL: ""} if plane else {})},
+        taints=(*taints, *(() if worker else (f"{key}:NoSchedule" for key in keys))),
+        untainted=tuple(key for key in keys if worker and key not in {each.key for each in node.taints}),
     )
 
 
@@ -142,7 +163,10 @@ def to_json(settings: Settings) -> str:
 def from_json(text: str) -> Settings:
     """The settings that ``to_json`` wrote."""
     data = json.loads(text)
-    data["targets"] = tuple(Target(**target) for target in data["targets"])
+    data["targets"] = tuple(
+        Target(**{**target, "taints": tuple(target["taints"]), "untainted": tuple(target["untainted"])})
+        for target in data["targets"]
+    )
     data["only"] = tuple(data["only"])
     told = data["promised"]
     data["promised"] = Promises(

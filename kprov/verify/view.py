@@ -37,7 +37,8 @@ class View:
 
     Nodes and the pods of kube-system are by name; ``other_pods`` are those of add-ons elsewhere. ``live`` are workloads
     of add-ons by kind, namespace and name, ``sets`` the names of those that were ever applied, ``classes`` the
-    StorageClasses by name, ``services`` what stands before dashboards, by namespace and name.
+    StorageClasses by name, ``services`` what stands before dashboards, by namespace and name. ``hopeless`` are nodes
+    on which nothing starts, so that nobody waits for it.
     """
 
     nodes: Mapping[str, Object]
@@ -48,6 +49,7 @@ class View:
     sets: frozenset[str] = frozenset()
     classes: Mapping[str, Object] = field(default_factory=dict)
     services: Mapping[tuple[str, str], Object] = field(default_factory=dict)
+    hopeless: frozenset[str] = frozenset()
 
     @property
     def ready_nodes(self) -> frozenset[str]:
@@ -57,8 +59,7 @@ class View:
     @property
     def dns_pods(self) -> tuple[Object, ...]:
         """The pods that serve the cluster's DNS, by the label that every DNS add-on carries on."""
-        labelled = ((pod, pod["metadata"].get("labels", {})) for pod in self.system_pods.values())
-        return tuple(pod for pod, labels in labelled if labels.get("k8s-app") == "kube-dns")
+        return tuple(pod for pod in self.system_pods.values() if _labelled(pod) == "kube-dns")
 
     def workload(self, workload: Workload) -> Object | None:
         """A workload as it is; None where it is not there."""
@@ -78,6 +79,12 @@ class View:
         return (self.now - began(item)).total_seconds() < YOUNG_S
 
     @property
+    def proxied_nodes(self) -> frozenset[str]:
+        """The nodes whose kube-proxy runs: others learn of no new service."""
+        pods = [pod for pod in self.system_pods.values() if _labelled(pod) == "kube-proxy" and pod_ready(pod)]
+        return frozenset(pod["spec"].get("nodeName", "") for pod in pods)
+
+    @property
     def settled(self) -> bool:
         """Whether waiting would change nothing.
 
@@ -85,7 +92,8 @@ class View:
         """
         pods = [pod for pod in self.system_pods.values() if not _static(pod)]
         pods = [pod for pod in (*pods, *self.other_pods) if not pod_ready(pod) and not gives_up(pod)]
-        nodes = [node for node in self.nodes.values() if not node_ready(node)]
+        pods = [pod for pod in pods if _node_of(pod) not in self.hopeless]
+        nodes = [node for name, node in self.nodes.items() if not node_ready(node) and name not in self.hopeless]
         return not self._rolling and not any(self.young(item) for item in (*pods, *nodes))
 
     @property
@@ -93,6 +101,7 @@ class View:
         """Whether pods of an add-on are on their way and nothing is known against them: some take half a minute."""
         pods = [pod for live in self.live.values() for pod in self._own(live)]
         late = [pod for pod in pods if not pod_ready(pod) and self.young(pod)]
+        late = [pod for pod in late if _node_of(pod) not in self.hopeless]
         return self._rolling or any(not each.container for pod in late for each in troubles(pod, self.now))
 
     @property
@@ -118,7 +127,8 @@ class View:
         jitter: kubernetes, pkg/kubelet/pod_workers.go), as it does where the node's earlier self was just deleted.
         """
         running = {name for name, pod in self.system_pods.items() if pod_runs(pod)}
-        missing = (self.nodes.get(node) for name, node in static_pods.items() if name not in running)
+        wanted = {name: node for name, node in static_pods.items() if node not in self.hopeless}
+        missing = (self.nodes.get(node) for name, node in wanted.items() if name not in running)
         return any(node is not None and self.young(node) for node in missing)
 
 
@@ -186,5 +196,14 @@ def is_default(storage_class: Object) -> bool:
     return any(marks.get(f"storageclass.{name}/is-default-class") == "true" for name in _GROUPS)
 
 
+def _labelled(pod: Object) -> str:
+    """What a pod of Kubernetes' own add-ons is called."""
+    return str(pod["metadata"].get("labels", {}).get("k8s-app", ""))
+
+
 def _static(pod: Object) -> bool:
     return "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {})
+
+
+def _node_of(pod: Object) -> str:
+    return str(pod.get("spec", {}).get("nodeName", ""))

@@ -100,13 +100,14 @@ def cut_off(cluster):
 
 
 @pytest.fixture
-def probed(cluster, cut_off):
+def probed(cluster, cut_off, evidence):
     """A function that gives what a node's probe pod got from a target; without such a pod, the test is skipped.
 
-    ``needs`` is the node whose pod is asked; ``through`` are nodes that one of the answers comes from.
+    ``needs`` is the node whose pod is asked; ``through`` are nodes that one of the answers comes from; ``proxied``: the
+    way leads through the node's kube-proxy.
     """
 
-    def ask(node, target, needs="", through=()):
+    def ask(node, target, needs="", through=(), proxied=False):
         missing = [name for name in (node, needs) if name and name not in cluster.probe.reached]
         if missing:
             pytest.skip(f"no probe pod runs on {', '.join(missing)}")
@@ -115,6 +116,9 @@ def probed(cluster, cut_off):
         lost = [] if found.ok else cut_off(node, through)
         if lost:
             pytest.skip(f"pods on {', '.join(lost)} are not reached from {node}")
+        if proxied and not found.ok and node not in cluster.view.proxied_nodes:
+            pytest.skip(f"kube-proxy does not run on {node}")
+        evidence(found.text or "no answer")
         assert found.ok, found.text or "no answer"
         return found.text
 

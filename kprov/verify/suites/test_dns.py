@@ -32,11 +32,11 @@ def test_servers(cluster, pod_is_ready, spare_pods):
 def test_service_name(node, cluster, probed):
     """its pod resolves a service's name"""
     _skip_if_none_runs(cluster)
-    answer = probed(node.name, f"dns/{cluster.service_name}", through=_where(cluster))
+    answer = probed(node.name, f"dns/{cluster.service_name}", through=_where(cluster), proxied=True)
     assert cluster.probe.service in answer.split(), f"{cluster.service_name} resolved to: {answer}"
 
 
 def test_api_name(node, cluster, probed):
     """its pod resolves the API server's name"""
     _skip_if_none_runs(cluster)
-    probed(node.name, f"dns/{cluster.api_name}", through=_where(cluster))
+    probed(node.name, f"dns/{cluster.api_name}", through=_where(cluster), proxied=True)

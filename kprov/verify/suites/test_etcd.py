@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from kprov.verify.questions import member_is_well
+
 
 def test_static_pod(member, settings, static_pod):
     """etcd runs"""
@@ -14,8 +16,9 @@ def test_static_pod(member, settings, static_pod):
 
 def test_healthy(member):
     """the member is healthy"""
-    answer = member.text("etcd.health")
-    assert json.loads(answer).get("health") in ("true", True), f"/health answered {answer}"
+    member.text("etcd.health")
+    answer = member.ask("etcd.health")
+    assert member_is_well(answer), f"/health answered {answer.text}"
 
 
 def _skip_if_dead(member):

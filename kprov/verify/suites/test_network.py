@@ -59,6 +59,7 @@ def test_configuration(node, configured, settings, cluster):
 
 def test_kube_proxy(node, cluster, pod_is_ready):
     """kube-proxy runs"""
+    _ = node.as_node
     pods = [pod for pod in cluster.view.system_pods.values()
             if pod["spec"].get("nodeName") == node.name
             and pod["metadata"].get("labels", {}).get("k8s-app") == "kube-proxy"]  # fmt: skip
@@ -81,7 +82,7 @@ def test_pod_runs(node, cluster, network_fault):
         pytest.skip("the node is not Ready")
     pod = cluster.probe.pods.get(node.name)
     assert pod, "the DaemonSet's controller made no pod for the node"
-    fault = "" if pod.running else network_fault(node.name)
+    fault = "" if pod.running else cluster.fault(node.name) or network_fault(node.name)
     if fault:
         pytest.skip(fault)
     assert pod.running, f"the pod does not run: {pod.why}"
@@ -120,7 +121,7 @@ def test_service(node, cluster, probed):
     """its pod reaches a service"""
     if not cluster.probe.behind:
         pytest.skip("the service has no pod behind it")
-    answer = probed(node.name, "service", through=list(cluster.probe.pods))
+    answer = probed(node.name, "service", through=list(cluster.probe.pods), proxied=True)
     assert answer in cluster.probe.pods, f"the service {cluster.probe.service} answered {answer or 'nothing'}"
 
 

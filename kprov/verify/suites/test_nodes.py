@@ -53,6 +53,12 @@ def test_version(node, settings, program):
     assert found == settings.kubernetes, f"{program} is {found or 'unknown'}, not {settings.kubernetes}"
 
 
+def test_registered_version(node, settings):
+    """the kubelet that runs has the version of the cluster file"""
+    found = version_in(node.as_node["status"].get("nodeInfo", {}).get("kubeletVersion", ""))
+    assert found == settings.kubernetes, f"the node registered with {found or 'none'}, not {settings.kubernetes}"
+
+
 def test_certificates(node, evidence):
     """certificates are valid for more than 30 days"""
     now = datetime.now(UTC)
@@ -80,6 +86,8 @@ def test_ready(node, cluster, evidence, network_fault):
     fault = network_fault(node.name) if "network" in state.get("message", "").lower() else ""
     if state["status"] != "True" and fault:
         pytest.skip(f"it waits for its network: {fault}")
+    if state["status"] != "True" and cluster.fault(node.name):
+        pytest.skip(cluster.fault(node.name))
     assert state["status"] == "True", f"Ready is {state['status']}: {state.get('message', '')}"
     pressed = [kind for kind, each in conditions.items() if kind != "Ready" and each["status"] == "True"]
     assert not pressed, f"the node has {', '.join(pressed)}"
@@ -88,6 +96,25 @@ def test_ready(node, cluster, evidence, network_fault):
 def test_schedulable(node):
     """the node takes pods"""
     assert not node.as_node["spec"].get("unschedulable"), f"{node.name} is cordoned: 'kubectl uncordon {node.name}'"
+
+
+def test_labels(node, evidence):
+    """the node has its labels"""
+    labels = node.as_node["metadata"].get("labels", {})
+    evidence("\n".join(f"{key}={value}" for key, value in labels.items()))
+    wrong = [f"{key} is {labels[key] or 'empty'}, not {value or 'empty'}" if key in labels else f"{key} is missing"
+             for key, value in node.target.labels.items() if labels.get(key) != value]  # fmt: skip
+    assert not wrong, f"{node.name}: {', '.join(wrong)}"
+
+
+def test_taints(node, evidence):
+    """the node has its taints"""
+    taints = node.as_node["spec"].get("taints", ())
+    found = [f"{each['key']}={each.get('value', '')}:{each['effect']}".replace("=:", ":") for each in taints]
+    evidence("\n".join(found) or "none")
+    wrong = [f"{each} is missing" for each in node.target.taints if each not in found]
+    wrong += [f"{each['key']} keeps pods away" for each in taints if each["key"] in node.target.untainted]
+    assert not wrong, f"{node.name}: {', '.join(wrong)}"
 
 
 def test_address(node):

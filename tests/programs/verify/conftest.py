@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.unit.verify.conftest import fake, pem
+from tests.unit.verify.conftest import pem, separate
 
-__all__ = ["fake", "pem"]
+__all__ = ["pem", "separate"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 VERSION = "1.20.2"
 MADE = "2026-01-01T12:00:00Z"  # a day before the clock of the control planes
+TAINT = "node-role.kubernetes.io/master"
 RUNNING = {"phase": "Running", "containerStatuses": [{"name": "main", "ready": True, "state": {"running": {}}}]}
 
 
@@ -30,6 +31,10 @@ def world(control_planes: list[str], workers: list[str], certificates: str) -> d
         "replicas": {},  # workload -> how many of its pods are ready
         "files": {},  # node -> what lies in /etc/cni/net.d
         "not_ready": "",  # what nodes that are not ready say; empty: all are
+        "altered": {},  # node -> parts of it that are otherwise
+        "statuses": {},  # node -> what its status says beside or instead
+        "pending": [],  # nodes whose probe pod does not start
+        "done": 0,  # how many times something was done to the programs
         "said": "",  # what is read from the volume; empty: what was written
     }
 
@@ -51,6 +56,8 @@ def answer(cluster: dict, host: str, question: str, script: str) -> tuple[str, i
         return _guard(cluster, script), 0
     if question.startswith(("create.", "delete.")) or question in ("gone", "free"):
         return "", 0
+    if question.startswith("workload."):
+        return _workload(cluster, question, script)
     if question.startswith("door."):
         return "200", 0
     if question.startswith("log."):
@@ -62,6 +69,8 @@ def _reach(cluster: dict, script: str) -> str:
     lines = []
     full = [f"full/{node}" for node in dict.fromkeys(re.findall(r"&& full (\S+) ", script))]
     for node in cluster["nodes"]:
+        if node in cluster["pending"]:
+            continue
         lines += [f"pod probe-{node}", "@ mtu ok 1450"]
         lines += [
             f"@ {target} failed in fragments only" if [node, target] in cluster["unreached"] else f"@ {target} ok 1450"
@@ -178,15 +187,26 @@ def _nodes(cluster: dict, _host: str) -> str:
                 else {"type": "Ready", "status": "True", "message": "kubelet is posting ready status"}
             ],
             "addresses": [{"type": "InternalIP", "address": address(cluster, name)}],
+            "nodeInfo": {"kubeletVersion": f"v{VERSION}", "osImage": "Debian 12", "kernelVersion": "6.1"},
         }
-        return {"metadata": {"name": name, "creationTimestamp": MADE}, "spec": {}, "status": status}
+        plane = name in cluster["control_planes"]
+        labels = {"node-role.kubernetes.io/control-plane": ""} if plane else {"disk": "ssd"}
+        return {
+            "metadata": {"name": name, "creationTimestamp": MADE, "labels": labels},
+            "spec": {"taints": [{"key": TAINT, "effect": "NoSchedule"}]} if plane else {},
+            "status": {**status, **cluster["statuses"].get(name, {})},
+            **cluster["altered"].get(name, {}),
+        }
 
     return json.dumps({"items": [one(name) for name in cluster["nodes"]]})
 
 
 def _probe_pods(cluster: dict, _host: str) -> str:
     pods = [_pod(f"probe-{node}", node, {}) for node in cluster["nodes"]]
-    return json.dumps({"items": [{**pod, "status": {**RUNNING, "podIP": "10.244.0.9"}} for pod in pods]})
+    seen = [{**pod, "status": {**RUNNING, "podIP": "10.244.0.9"}} for pod in pods]
+    late = [{**pod, "status": {"phase": "Pending"}} for pod in pods]
+    waits = [pod["spec"]["nodeName"] in cluster["pending"] for pod in pods]
+    return json.dumps({"items": [late[i] if wait else seen[i] for i, wait in enumerate(waits)]})
 
 
 def _members(cluster: dict, _host: str) -> str:
@@ -202,6 +222,7 @@ _FIXED = {
     "kubelet": lambda _c, _h: f"Kubernetes v{VERSION}",
     "kubeadm": lambda _c, _h: f"v{VERSION}",
     "certificates": lambda c, _h: c["certificates"],
+    "admin": lambda _c, _h: '{"kind": "Namespace"}',
     "endpoint": lambda _c, _h: "ok",
     "api.livez": lambda _c, _h: "[+]ping ok\nlivez check passed",
     "api.readyz": lambda _c, _h: "[+]ping ok\nreadyz check passed",
@@ -229,6 +250,36 @@ _FIXED = {
     "service": lambda _c, _h: '{"spec": {"clusterIP": "10.96.7.7"}}',
     "endpoints": lambda _c, _h: '{"subsets": [{"addresses": [{"ip": "10.244.0.9"}]}]}',
 }
+
+
+def _workload(cluster: dict, question: str, script: str) -> tuple[str, int]:
+    """Programs that always are where they are to be, and another pod in place of each when anything was done."""
+    kind = question.split(".")[1]
+    if kind == "do":
+        cluster["done"] += 1
+        return "", 0
+    if kind == "classes":
+        return _classes(cluster, ""), 0
+    if kind == "pods":
+        return _programs(cluster, re.search(r"app%3D(\w+)", script)[1]), 0
+    if kind == "page":
+        uids = [f"diary-{done}-w1" for done in range(cluster["done"] + 1) if done in (3, 4)]
+        return "\n".join(uids) if "/diary-" in script else f"{2 if cluster['done'] == 1 else 1} a-pod", 0
+    if kind == "events":
+        return '{"items": []}', 0
+    counts = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "succeeded": 3}
+    daemons = {"desiredNumberScheduled": 3, "numberAvailable": 3}
+    return json.dumps({"metadata": {}, "spec": {"replicas": 2}, "status": {**counts, **daemons}}), 0
+
+
+def _programs(cluster: dict, app: str) -> str:
+    ended = {"state": {"terminated": {"message": "5050"}}, "ready": False}
+    many = {"diary": 1, "site": 2}.get(app, len(cluster["nodes"]))
+    pods = [_pod(f"{app}-{cluster['done']}-{node}", node, {}) for node in cluster["nodes"][-many:]]
+    for pod in pods:
+        pod["metadata"]["uid"] = pod["metadata"]["name"]
+        pod["status"] = {"containerStatuses": [ended]} if app == "sums" else RUNNING
+    return json.dumps({"items": pods})
 
 
 def main() -> int:

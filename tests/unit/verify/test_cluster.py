@@ -80,5 +80,5 @@ def test_the_namespace_of_a_run_that_died_is_removed_too(fake: FakeCluster) -> N
 def test_closing_early_still_removes_the_probe(fake: FakeCluster) -> None:
     with under_test(fake):
         pass
-    made = [question for _, question in fake.asked if question == "create.0"]
+    made = [question for _, question in fake.asked if question == "create.1"]
     assert len(made) == len(deletions(fake))

@@ -63,7 +63,7 @@ def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: 
         ProbePod("probe-b", "w1", "10.244.1.1", running=True),
         ProbePod("probe-gone", "w2", "10.244.2.1", running=True),
     ]
-    command = ask_pods("ns", pods, "10.96.7.7", ["kubernetes.default.svc.cluster.local"])
+    command = ask_pods("ns", pods, "10.96.7.7", ["kubernetes.default.svc.cluster.local"], ["m1"])
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
     ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, env=environment)
     found = reached(ran.stdout)
