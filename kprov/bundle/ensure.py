@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.bundle import imports
+from kprov.bundle.export import fitting
 from kprov.bundle.model import WITHOUT_IMAGE
 from kprov.bundle.packages.modulefiles import ModuleFiles
 from kprov.bundle.packages.source import PackagesSource
@@ -94,8 +95,10 @@ def elsewhere_for(names: Sequence[str], store: Path, environment: Mapping[str, s
     return ModuleFiles(store / "work" / "module-files", environment, store / "logs" / "module-files.log")
 
 
-def ensure(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit) -> Bundle:
+def ensure(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit, *, anew: bool = False) -> Bundle:
     """Have a bundle from the first source that can serve it, and images from archives where a person brought them.
+
+    A bundle that was imported goes before all sources where it has everything, but not where ``anew`` is asked for.
 
     A source that cannot serve this machine or version, or does not answer, hands over to the next one; a build that
     fails and a file that is not what it should be do not. What neither has is left out. Where nothing is missing this
@@ -108,7 +111,8 @@ def ensure(sources: Sequence[Source], wanted: Wanted, store: Path, emit: Emit) -
     """
     brought = _brought(wanted, store, emit)
     rest = tuple(image for image in wanted.images if image not in brought)
-    bundle = _from_first(sources, replace(wanted, images=rest), store, emit)
+    needed = replace(wanted, images=rest)
+    bundle = (None if anew else fitting(needed, store, emit)) or _from_first(sources, needed, store, emit)
     archives = dict.fromkeys(brought.values())
     artifacts = [
         archive.artifact([image for image in wanted.images if brought.get(image) == archive]) for archive in archives

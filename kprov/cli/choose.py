@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def chosen_for(loaded: Loaded, mirrors: Sequence[str] = (), *, update: bool = False) -> Choice:
-    """The cluster file with the version that its lock pins, else with what the first source that answers can serve.
+    """The cluster file with the version that its lock pins, else an imported bundle, else what a source can serve.
 
     ``mirrors`` are those of the command line; ``update``: whatever the lock pins.
 
@@ -22,9 +22,11 @@ def chosen_for(loaded: Loaded, mirrors: Sequence[str] = (), *, update: bool = Fa
         UnreachableError: no source is reached.
         SpecError: none of the sources has a version to choose.
     """
-    from kprov.bundle.lockfile import read  # noqa: PLC0415 - help needs none of these
+    from kprov.bundle.export import arrived  # noqa: PLC0415 - help needs none of these
+    from kprov.bundle.lockfile import read  # noqa: PLC0415
     from kprov.bundle.mirrors import merged  # noqa: PLC0415
+    from kprov.bundle.store import default_store  # noqa: PLC0415
     from kprov.phases.choose_version import choose  # noqa: PLC0415
 
-    lock = read(loaded.paths.lock) if loaded.paths.lock.exists() and not update else None
-    return choose(loaded, lock, merged(loaded.spec.bundle.mirrors, os.environ, mirrors))
+    locks = (read(loaded.paths.lock),) if loaded.paths.lock.exists() else arrived(default_store(os.environ))
+    return choose(loaded, () if update else locks, merged(loaded.spec.bundle.mirrors, os.environ, mirrors))

@@ -40,12 +40,13 @@ class Choice:
 
 def choose(
     loaded: Loaded,
-    lock: Lock | None,
+    locks: Sequence[Lock],
     mirrors: Mapping[str, str],
     reached: Callable[[str, Sequence[Architecture], Mapping[str, str]], str] | None = None,
 ) -> Choice:
-    """The version and the source that ``newest`` stands for: what the lock pins, else the first source that answers.
+    """The version and the source that ``newest`` stands for: what a lock pins, else the first source that answers.
 
+    ``locks`` are the cluster's own, or those of the bundles that were imported, the first that is allowed counts.
     ``reached`` tells why upstream is not, by version, architectures and mirrors.
 
     Raises:
@@ -56,9 +57,10 @@ def choose(
     spec = loaded.spec
     if spec.kubernetes.version != NEWEST:
         return Choice(loaded)
-    if lock is not None and _serves(spec.bundle.source, lock):
-        why = f"as {loaded.paths.lock.name} pins it; 'kprov bundle build --update' looks for a newer one"
-        return _taken(loaded, lock.kubernetes, lock.source, why)
+    for lock in locks:
+        if _serves(spec.bundle.source, lock):
+            why = "the lock of the bundle pins it; 'kprov bundle build --update' looks for a newer one"
+            return _taken(loaded, lock.kubernetes, lock.source, why)
     missing: list[str] = []
     limited = spec.lab is not None and spec.lab.provider in _CONTAINERS and not cgroup_v2()
     for source in spec.bundle.source:

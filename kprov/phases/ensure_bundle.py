@@ -61,7 +61,9 @@ class EnsureBundle:
         held = references(context.store)
         made = rendered(addons, contents, held)
         sources = sources_for(spec.bundle.source, context.mirrors, os.environ)
-        bundle = ensure(sources, _wanted(context, made, update=self.update), context.store, context.emit)
+        bundle = ensure(
+            sources, _wanted(context, made, update=self.update), context.store, context.emit, anew=self.update
+        )
         bundle = bundle.having([*files.artifacts(published, context.store), *([helm] if helm else [])])
         for addon in made:
             for note in addon.notes:

@@ -44,42 +44,42 @@ def taken(choice: Choice) -> tuple[str, tuple[str, ...]]:
 
 
 def test_todays_version_where_upstream_is_reached() -> None:
-    choice = choose(loaded("[upstream, packages]"), None, {}, lambda *_: "")
+    choice = choose(loaded("[upstream, packages]"), (), {}, lambda *_: "")
     assert taken(choice) == (TODAY, ("upstream",))
     assert choice.why == f"Kubernetes {TODAY} from upstream: upstream is reached"
 
 
 def test_that_of_the_packages_where_it_is_not_and_why() -> None:
-    choice = choose(loaded("[upstream, packages]"), None, {}, lambda *_: "dl.k8s.io: no route")
+    choice = choose(loaded("[upstream, packages]"), (), {}, lambda *_: "dl.k8s.io: no route")
     assert taken(choice) == ("1.20.2", ("packages",))
     assert choice.why == "Kubernetes 1.20.2 from packages: upstream is not reached (dl.k8s.io: no route)"
 
 
 def test_packages_alone_ask_nobody() -> None:
-    assert taken(choose(loaded("packages"), None, {}, lambda *_: pytest.fail("asked"))) == ("1.20.2", ("packages",))
+    assert taken(choose(loaded("packages"), (), {}, lambda *_: pytest.fail("asked"))) == ("1.20.2", ("packages",))
 
 
 def test_upstream_alone_that_is_not_reached_is_told() -> None:
     with pytest.raises(UnreachableError, match="no route") as caught:
-        choose(loaded("upstream"), None, {}, lambda *_: "dl.k8s.io: no route")
+        choose(loaded("upstream"), (), {}, lambda *_: "dl.k8s.io: no route")
     assert "packages" in caught.value.remedy
 
 
 @pytest.mark.parametrize("pinned", [lock("packages", "1.20.2"), lock("upstream", "1.35.8")])
 def test_what_the_lock_pins_is_taken_and_nobody_is_asked(pinned: Lock) -> None:
-    choice = choose(loaded("[upstream, packages]"), pinned, {}, lambda *_: pytest.fail("asked"))
+    choice = choose(loaded("[upstream, packages]"), [pinned], {}, lambda *_: pytest.fail("asked"))
     assert taken(choice) == (pinned.kubernetes, (pinned.source,))
     assert "bundle build --update" in choice.why
 
 
 @pytest.mark.parametrize("pinned", [lock("packages", "1.20.2"), lock("upstream", "1.99.0")])
 def test_a_lock_that_the_cluster_file_does_not_allow_any_more_pins_nothing(pinned: Lock) -> None:
-    assert taken(choose(loaded("upstream"), pinned, {}, lambda *_: "")) == (TODAY, ("upstream",))
+    assert taken(choose(loaded("upstream"), [pinned], {}, lambda *_: "")) == (TODAY, ("upstream",))
 
 
 def test_a_version_in_full_is_left_as_it_is() -> None:
     given = loaded("[upstream, packages]", "1.36.3")
-    assert choose(given, lock("packages", "1.20.2"), {}, lambda *_: pytest.fail("asked")) == Choice(given)
+    assert choose(given, [lock("packages", "1.20.2")], {}, lambda *_: pytest.fail("asked")) == Choice(given)
 
 
 @pytest.mark.parametrize(("unified", "version"), [(True, TODAY), (False, "1.34.11")])
@@ -90,7 +90,7 @@ def test_containers_on_cgroup_v1_get_the_newest_whose_kubelet_runs_there(
     given = loaded("[upstream, packages]")
     lab = Lab(provider="podman")
     in_lab = replace(given, spec=given.spec.model_copy(update={"lab": lab}))
-    choice = choose(in_lab, None, {}, lambda *_: "")
+    choice = choose(in_lab, (), {}, lambda *_: "")
     assert taken(choice)[0] == version
     assert ("cgroup v2" in choice.why) is not unified
 
@@ -161,4 +161,4 @@ def test_where_upstream_is_reached_and_images_cannot_be_pulled_that_is_told(monk
     monkeypatch.setattr(choose_version, "unreached", lambda *_: {})
     monkeypatch.setattr("kprov.bundle.upstream.registry.shutil.which", lambda *_, **__: None)
     with pytest.raises(InputError, match="skopeo"):
-        choose(loaded("[upstream, packages]"), None, {})
+        choose(loaded("[upstream, packages]"), (), {})
