@@ -15,6 +15,7 @@ from kprov.addons.networks.bridge import Bridge
 from kprov.addons.networks.calico import Calico
 from kprov.addons.networks.flannel import Flannel
 from kprov.addons.networks.none import none
+from kprov.addons.networks.route_reflectors import RouteReflectors
 from kprov.addons.networks.weave import Weave
 from kprov.addons.own import Own
 from kprov.addons.services.coredns import CoreDns
@@ -102,6 +103,11 @@ class _Choice:
                 yield Flannel("flannel", entry, edition, self._minor, network.pods, mode, network.mtu)
             case _:
                 yield Calico("calico", entry, edition, self._minor, network.pods, mode, network.mtu)
+                if self.spec.route_reflectors:
+                    runs = set(self.spec.control_planes) | set(self.spec.workers)
+                    yield RouteReflectors(
+                        tuple(name for name in self.spec.nodes if name in runs), self.spec.route_reflectors
+                    )
 
     def services(self) -> Iterator[Addon]:
         wanted = self.spec.addons

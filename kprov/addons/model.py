@@ -17,7 +17,13 @@ LABEL = "kprov.io/addon"
 """On every object of an add-on; its value is the add-on's name."""
 
 KEEP = "kprov.io/keep"
-"""An annotation, ``true`` on objects that others made and an add-on only tunes: they are never removed."""
+"""An annotation on objects that others made and an add-on only tunes: they are never removed.
+
+``true``: they stay as they were tuned last.
+"""
+
+RELEASE = "release"
+"""The other value of ``KEEP``: when the add-on goes, they lose what it has set, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ def inventory(spec: ClusterSpec, style: GroupStyle = "modern") -> Inventory:
     >>> [group.name for group in book.groups if group.hosts]
     ['etcd', 'kube-master']
     """
-    members = (("kube_control_plane", spec.control_planes), ("kube_node", spec.workers), ("calico_rr", ()))
+    members = (
+        ("kube_control_plane", spec.control_planes),
+        ("kube_node", spec.workers),
+        ("calico_rr", spec.route_reflectors),
+    )
     groups = (
         Group("etcd", hosts=spec.etcd_members),
         *(Group(_styled(name, style), hosts=hosts) for name, hosts in members),

@@ -59,13 +59,17 @@ def from_listing(found: Listing) -> Imported:
     if problems := members.problems(found, roles):
         raise SpecError(problems)
     told = settings(found, tuple(roles))
-    document: dict[str, JSON] = {"cluster": _cluster_name(found), "nodes": _nodes(found, roles), **told.sections}
+    sections = dict(told.sections)
+    if reflect := bool(members.reflectors(found)) and sections.get("network", {}).get("plugin") == "calico":
+        roles = members.with_reflectors(found, roles)
+        sections["network"] = {**sections["network"], "encapsulation": _by_bgp(found, roles)}
+    document: dict[str, JSON] = {"cluster": _cluster_name(found), "nodes": _nodes(found, roles), **sections}
     if members.topology(roles) == "external":
         document["etcd"] = {"topology": "external"}
     ordered = {name: document[name] for name in ClusterSpec.model_fields if name in document}
     text = f"# Imported from {found.file.name} by kprov inventory import.\n{to_yaml(cast('Value', ordered))}"
     _check(text, found)
-    notices = [*_notices(found, roles), *told.notices]
+    notices = [*_notices(found, roles, reflect=reflect), *told.notices]
     return Imported(text, tuple(sorted(notices, key=lambda notice: notice.level != "warning")))
 
 
@@ -82,11 +86,17 @@ def _nodes(found: Listing, roles: Mapping[str, Sequence[str]]) -> dict[str, JSON
     return nodes
 
 
-def _notices(found: Listing, nodes: Collection[str]) -> list[Notice]:
+def _by_bgp(found: Listing, nodes: Collection[str]) -> str:
+    """How Calico carries packets where it tells routes by BGP, as kubespray's variable for tunnels says."""
+    tunnels = {str(found.variables[node].get("calico_ipip_mode", "Never")) for node in nodes}
+    return "bgp" if tunnels == {"Never"} else "ipip"
+
+
+def _notices(found: Listing, nodes: Collection[str], *, reflect: bool) -> list[Notice]:
     jump = members.hosts_of(found, members.BASTION)
     of_hosts = [notice for host in nodes for notice in foreign_host.notices(host, found.variables[host])]
     return [
-        *members.notices(found, nodes),
+        *members.notices(found, nodes, reflect=reflect),
         *of_hosts,
         *unread.notices({host: found.variables[host] for host in (*nodes, *jump)}),
     ]

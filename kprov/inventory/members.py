@@ -44,6 +44,21 @@ def roles(listing: Listing) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def with_reflectors(listing: Listing, found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """The roles with that of Calico's route reflectors; one that is nothing else runs Calico as a worker does."""
+    both = {host: tuple(having) for host, having in found.items()}
+    for host in hosts_of(listing, _REFLECTOR):
+        having = both.get(host, ())
+        pods = () if {"control-plane", "worker"} & set(having) else ("worker",)
+        both[host] = (*having, *pods, "route-reflector")
+    return both
+
+
+def reflectors(listing: Listing) -> tuple[str, ...]:
+    """The hosts that are to pass on Calico's routes."""
+    return hosts_of(listing, _REFLECTOR)
+
+
 def problems(listing: Listing, found: Mapping[str, Sequence[str]]) -> list[Problem]:
     """Why these groups make no cluster: no control plane, or etcd members that are some control planes and others."""
     file = str(listing.file)
@@ -69,9 +84,9 @@ def topology(found: Mapping[str, Sequence[str]]) -> Literal["stacked", "external
     return "stacked" if stacked else "external"
 
 
-def notices(listing: Listing, nodes: Collection[str]) -> list[Notice]:
-    """What of the hosts and groups is not taken over."""
-    jump, reflectors = hosts_of(listing, BASTION), hosts_of(listing, _REFLECTOR)
+def notices(listing: Listing, nodes: Collection[str], *, reflect: bool) -> list[Notice]:
+    """What of the hosts and groups is not taken over; ``reflect``: route reflectors are."""
+    jump, reflecting = hosts_of(listing, BASTION), reflectors(listing)
     told = [
         Notice(
             "warning",
@@ -81,8 +96,9 @@ def notices(listing: Listing, nodes: Collection[str]) -> list[Notice]:
         for host in listing.variables
         if host not in nodes and host not in jump
     ]
-    if reflectors:
-        told.append(Notice("warning", f"no route reflectors are set up, calico_rr holds {', '.join(reflectors)}"))
+    if reflecting and not reflect:
+        wrong = f"no route reflectors are set up, calico_rr holds {', '.join(reflecting)}"
+        told.append(Notice("warning", wrong, "Set kube_network_plugin to calico, or empty the group."))
     if len(jump) > 1:
         told.append(Notice("warning", f"of the jump hosts only {jump[0]} is taken, not {', '.join(jump[1:])}"))
     if others := sorted(listing.groups.keys() - _KNOWN):

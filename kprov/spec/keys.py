@@ -62,7 +62,7 @@ def help_at(loc: Loc) -> str:
     """What the model says on the key at a location, or on the nearest key around it.
 
     >>> help_at(("nodes", "w1", "roles", 0))
-    'What the node is: control-plane, etcd, worker.'
+    'What the node is: control-plane, etcd, worker, route-reflector.'
     """
     return _walk(loc)[1]
 

@@ -89,7 +89,7 @@ class Node(Model):
     """One machine. Names and addresses may be ranges in the file; here they are expanded."""
 
     address: Address = Field(description="Address on which the other nodes reach this one; a range: 10.0.0.[11:13].")
-    roles: Roles = Field(description="What the node is: control-plane, etcd, worker.")
+    roles: Roles = Field(description="What the node is: control-plane, etcd, worker, route-reflector.")
     architecture: Literal["amd64", "arm64"] | None = Field(
         default=None, description="Architecture of the machine; absent: that of the machine which runs kprov."
     )
@@ -212,6 +212,11 @@ class ClusterSpec(Model):
     def workers(self) -> tuple[str, ...]:
         """The names of the nodes that carry workloads."""
         return self.named("worker")
+
+    @property
+    def route_reflectors(self) -> tuple[str, ...]:
+        """The names of the nodes that pass on Calico's routes, in the order of the file."""
+        return self.named("route-reflector")
 
     @property
     def endpoint_host(self) -> str:

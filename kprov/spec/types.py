@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-Role: TypeAlias = Literal["control-plane", "etcd", "worker"]
+Role: TypeAlias = Literal["control-plane", "etcd", "worker", "route-reflector"]
 SourceName: TypeAlias = Literal["upstream", "packages", "directory"]
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kprov.addons.dashboards.common import NAME as DASHBOARD
 from kprov.addons.documents import items, mapping, name_of
+from kprov.addons.networks.route_reflectors import NAME as ROUTE_REFLECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,6 +139,7 @@ def _sets(spec: ClusterSpec) -> Iterator[str]:
         yield network_set(spec.network.plugin)
     addons = spec.addons
     named = {
+        ROUTE_REFLECTORS: spec.route_reflectors,
         "coredns": addons.coredns,
         METRICS: addons.metrics_server,
         _LOCAL_PATH: addons.local_path_provisioner,

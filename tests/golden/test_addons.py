@@ -11,11 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 
 from kprov.addons.documents import images_of, parse, to_text
 from kprov.addons.model import LABEL
+from kprov.addons.networks.route_reflectors import RouteReflectors
 from tests.unit.addons.made import addons
 
 Golden = Callable[[str, str], None]
@@ -110,6 +112,30 @@ def test_the_api_of_this_kubernetes_takes_the_result_strictly(name: str, version
     for document in addon.objects(given(addon)):
         if document["apiVersion"] != "metallb.io/v1beta1":
             kubernetes_validate.validate(document, version, strict=True)
+
+
+REFLECTORS = RouteReflectors(("m1", "w1", "w2"), ("w1",))
+
+
+def test_route_reflectors_are_these(golden: Golden) -> None:
+    golden("addons/calico-route-reflectors.manifest", to_text(REFLECTORS.objects({})))
+
+
+@pytest.mark.parametrize("name", [name for name in REAL if name.startswith("calico")])
+def test_the_definitions_of_every_calico_take_the_objects_of_route_reflectors(name: str) -> None:
+    definitions = {}
+    for each in made(*REAL[name]).objects(given(made(*REAL[name]))):
+        if each["kind"] == "CustomResourceDefinition":
+            definitions[each["spec"]["names"]["kind"]] = each["spec"]
+    for document in REFLECTORS.objects({}):
+        group, _, version = document["apiVersion"].rpartition("/")
+        if group:
+            definition = definitions[document["kind"]]
+            (served,) = [each for each in definition["versions"] if each["name"] == version]
+            assert definition["group"] == group
+            schema = {**served["schema"]["openAPIV3Schema"]["properties"]["spec"], "additionalProperties": False}
+            # Their patterns are those of Go, so the schema itself is not checked.
+            assert list(jsonschema.Draft202012Validator(schema).iter_errors(document["spec"])) == []
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -71,6 +71,15 @@ def test_legacy_is_the_inventory_that_kubespray_users_know(listings: Listings) -
     assert set(listing) == {"_meta", "all", "etcd", "kube-master", "kube-node", "k8s-cluster"}
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_route_reflectors_have_a_group(golden: Callable[[str, str], None], style: Any) -> None:
+    network = BOOK.network.model_copy(update={"plugin": "calico", "encapsulation": "bgp"})
+    roles = dict.fromkeys(WORKERS[:2], ("worker", "route-reflector"))
+    nodes = {name: node.model_copy(update={"roles": roles.get(name, node.roles)}) for name, node in BOOK.nodes.items()}
+    spec = BOOK.model_copy(update={"network": network, "nodes": nodes})
+    golden(f"inventory/reflectors/{style}.ini", files(inventory(spec, style), VALUES, "ini")["hosts.ini"])
+
+
 def test_modern_has_the_names_of_today(listings: Listings) -> None:
     listing = listings["modern", "ini"]
     assert listing["etcd"] == listing["kube_control_plane"] == {"hosts": MASTERS}

@@ -15,7 +15,7 @@ from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
 from kprov.spec.rules.machines import addresses, lab, lab_login, names, virtual_machines
 from kprov.spec.rules.members import control_planes, etcd
 from kprov.spec.rules.networks import overlaps, pod_subnets, services
-from kprov.spec.rules.plugins import manifests, plugin_settings
+from kprov.spec.rules.plugins import manifests, plugin_settings, route_reflectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     pod_subnets,
     services,
     plugin_settings,
+    route_reflectors,
     manifests,
     endpoint_address,
     endpoint_port,

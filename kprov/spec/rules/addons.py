@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 _ADDRESSES: Loc = ("nodes", ANY, "address")
 _TAKEN: Final = frozenset(
-    {"calico", "flannel", "weave", "cilium", "bridge", "network", "dashboard", "coredns", "metrics-server"}
+    {
+        "calico",
+        "flannel",
+        "weave",
+        "cilium",
+        "bridge",
+        "network",
+        "dashboard",
+        "calico-route-reflectors",
+        "coredns",
+        "metrics-server",
+    }
     | {"local-path-provisioner", "metallb"}
 )
 """Names of kprov's own sets of objects."""

@@ -46,6 +46,23 @@ def plugin_settings(spec: ClusterSpec) -> Iterator[Flaw]:
         yield Flaw(("network", "mtu"), wrong, "Remove it.", None, (_PLUGIN, at))
 
 
+def route_reflectors(spec: ClusterSpec) -> Iterator[Flaw]:
+    """Route reflectors are nodes that run Calico, where it tells routes by BGP."""
+    network, by_bgp = spec.network, ("ipip", "bgp")
+    needs: tuple[Loc, ...] = (_PLUGIN, ("network", "encapsulation"))
+    for name in spec.route_reflectors:
+        at: Loc = ("nodes", name, "roles")
+        if not {"control-plane", "worker"} & set(spec.nodes[name].roles):
+            wrong = f"{name} reflects routes but runs no pods, and Calico runs as pods"
+            yield Flaw(at, wrong, "Add worker; a taint keeps other pods away.")
+        if network.plugin != "calico":
+            wrong = f"{name} has the role route-reflector, and network.plugin {network.plugin} has none"
+            yield Flaw(at, wrong, "Remove it, or set network.plugin to calico.", None, needs)
+        elif network.encapsulation not in by_bgp:
+            wrong = f"{name} has the role route-reflector, and with encapsulation vxlan no routes are told by BGP"
+            yield Flaw(at, wrong, f"Remove it, or set network.encapsulation to {' or '.join(by_bgp)}.", None, needs)
+
+
 def manifests(spec: ClusterSpec) -> Iterator[Flaw]:
     """Each manifest is a file, or a URL with the sha256 of what is there."""
     yield from _each(("network", "manifests"), spec.network.manifests)

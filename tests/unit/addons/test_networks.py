@@ -6,9 +6,13 @@ import json
 
 import pytest
 
+from kprov.addons.chosen import chosen
 from kprov.addons.documents import container, find, images_of, to_text
-from kprov.addons.model import LABEL, OpenPort, SecretFile
+from kprov.addons.model import KEEP, LABEL, RELEASE, OpenPort, SecretFile
+from kprov.addons.together import check_together
 from kprov.errors import InputError
+from kprov.release.catalog import resolve
+from kprov.spec.load import loads
 from tests.unit.addons.made import addons, environment, objects
 
 
@@ -80,6 +84,39 @@ def test_a_calico_that_waits_for_an_api_which_is_not_there_says_so():
     assert "discovery.k8s.io/v1" in note
     assert "Kubernetes 1.20" in note
     assert calico(kubernetes="1.36.4").notes == ()
+
+
+REFLECTING = """\
+cluster: lab
+kubernetes: {version: 1.36.4}
+nodes:
+  m1: {address: 10.0.0.11, roles: [control-plane]}
+  e1: {address: 10.0.0.12, roles: [etcd]}
+  w1: {address: 10.0.0.21, roles: [worker, route-reflector]}
+  w2: {address: 10.0.0.22, roles: [worker]}
+etcd: {topology: external}
+network: {plugin: calico, encapsulation: bgp}
+"""
+
+
+def test_route_reflectors_are_marked_peered_with_and_end_the_mesh():
+    loaded = loads(REFLECTING, "cluster.yaml")
+    made = chosen(loaded.spec, resolve(loaded.spec, file=""), file="")
+    peer, m1, w1, w2, config = made[1].objects({})
+    assert [each.name for each in made] == ["calico", "calico-route-reflectors"]
+    assert peer["spec"] == {"nodeSelector": "all()", "peerSelector": "has(kprov.io/route-reflector)"}
+    assert config["metadata"]["name"] == "default"
+    assert config["spec"] == {"nodeToNodeMeshEnabled": False}
+    assert [each["metadata"]["name"] for each in (m1, w1, w2)] == ["m1", "w1", "w2"]
+    assert "kprov.io/route-reflector" in w1["metadata"]["labels"]
+    reflects = "projectcalico.org/RouteReflectorClusterID"
+    assert [reflects in each["metadata"]["annotations"] for each in (m1, w1, w2)] == [False, True, False]
+    assert {each["metadata"]["annotations"][KEEP] for each in (m1, w1, w2)} == {RELEASE}
+    assert check_together({each.name: each.objects({}) for each in made[1:]}) is None
+
+
+def test_without_the_role_there_is_the_mesh():
+    assert list(addons("network: {plugin: calico, encapsulation: bgp}", "1.36.4")) == ["calico"]
 
 
 def test_weave_has_the_pods_network_and_calls_nobody():

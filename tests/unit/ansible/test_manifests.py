@@ -165,6 +165,31 @@ def test_what_belongs_to_others_is_changed_but_never_deleted(api, have):
     assert "coredns" in api.names("ConfigMap")
 
 
+def node(name, **labels):
+    meta = {"name": name, "labels": labels, "annotations": {kprov_manifests.KEEP: kprov_manifests.RELEASE}}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta}
+
+
+@pytest.mark.parametrize("still", [{"other": [thing("tea")]}, {"rr": [SHOP]}])
+def test_what_belongs_to_others_loses_what_its_set_gave_it_and_is_never_deleted(api, have, still):
+    have(rr=[SHOP, node("m1", reflects="true"), node("gone")])
+    del api.objects["", "Node", "", "gone"]
+    said = have(known=list(still), **still)["objects"]
+    assert "Node m1 released" in said
+    assert not [each for each in said if "Node" in each and "deleted" in each]
+    assert api.names("Node") == ["m1"]
+    meta = api.objects["", "Node", "", "m1"]["metadata"]
+    assert "labels" not in meta
+    assert "annotations" not in meta
+    assert have(known=list(still), **still)["objects"] == []
+
+
+def test_in_check_mode_nothing_is_released(api, have):
+    have(rr=[node("m1", reflects="true")])
+    assert have(check=True, known=["other"])["objects"] == ["Node m1 released"]
+    assert api.objects["", "Node", "", "m1"]["metadata"]["labels"] == {"reflects": "true"}
+
+
 def test_what_is_about_to_be_made_is_written_down_before(api, have):
     have(shop=[SHOP])
     api.fails_on = "late"

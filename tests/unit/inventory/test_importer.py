@@ -199,6 +199,23 @@ def test_whatever_is_lost_is_told_without_its_value(inventory_file: Path) -> Non
     assert "geheim" not in repr(imported)
 
 
+@pytest.mark.parametrize(("mode", "encapsulation"), [("Always", "ipip"), ("Never", "bgp"), (None, "bgp")])
+def test_route_reflectors_are_taken_over_with_the_network_that_they_serve(
+    inventory_file: Path, mode: str | None, encapsulation: str
+) -> None:
+    groups: Groups = {**TWO, "calico-rr": ("w1", "rr1")}
+    variables: HostVars = {**ADDRESSES, "rr1": {"ip": "10.0.0.9"}}
+    shared = {"calico_ipip_mode": mode} if mode else {}
+    imported = take(inventory_file, groups, variables, kube_network_plugin="calico", **shared)
+    found = document(imported)
+    assert found["network"] == {"plugin": "calico", "encapsulation": encapsulation}
+    assert {name: node["roles"] for name, node in found["nodes"].items() if "route-reflector" in node["roles"]} == {
+        "w1": ["worker", "route-reflector"],
+        "rr1": ["worker", "route-reflector"],
+    }
+    assert not [text for text in texts(imported) if "reflector" in text]
+
+
 def test_without_a_control_plane_there_is_no_cluster(inventory_file: Path) -> None:
     assert refusal(inventory_file, {"kube_node": ("w1",), "etcd": ("w1",)}) == (
         "0  no host is in the group kube_control_plane, nor in the older kube-master",

@@ -45,6 +45,29 @@ def test_a_setting_that_the_plugin_does_not_take(only, network, key, wrong) -> N
 
 
 @pytest.mark.parametrize(
+    ("roles", "network", "wrong"),
+    [
+        ("route-reflector", "plugin: calico, encapsulation: bgp", "w1 reflects routes but runs no pods"),
+        ("worker, route-reflector", "plugin: flannel", "network.plugin flannel has none"),
+        ("worker, route-reflector", "plugin: calico", "with encapsulation vxlan no routes are told by BGP"),
+        ("worker, route-reflector", "plugin: calico, encapsulation: vxlan", "no routes are told by BGP"),
+    ],
+)
+def test_route_reflectors_that_reflect_nothing(only, roles, network, wrong) -> None:
+    problem = only(f"{NODES.replace('[worker]', f'[{roles}]')}network: {{{network}}}\n")
+    assert (problem.line, problem.key) == (4, "nodes.w1.roles")
+    assert wrong in problem.wrong
+
+
+@pytest.mark.parametrize("encapsulation", ["bgp", "ipip"])
+def test_route_reflectors_where_calico_tells_routes(encapsulation) -> None:
+    nodes = NODES.replace("[worker]", "[worker, route-reflector]")
+    whole = loads(f"{nodes}network: {{plugin: calico, encapsulation: {encapsulation}}}\n", "cluster.yaml").spec
+    assert whole.route_reflectors == ("w1",)
+    assert loads(dump(whole), "again.yaml").spec == whole
+
+
+@pytest.mark.parametrize(
     "network",
     [
         "plugin: calico, version: 3.24.5, mtu: 576, encapsulation: bgp",

@@ -10,7 +10,8 @@ description:
   - Applies objects with kubectl, server-side, as the cluster's admin and the field manager C(kprov).
   - What a set has consisted of is kept in the ConfigMap C(kprov-addon-NAME) in kube-system. An object that a set no
     longer has is deleted; so are all objects of a set that is not among I(known). Nothing else is ever deleted.
-  - An object with the annotation C(kprov.io/keep) is another's (kubeadm's, say); it is changed, never deleted.
+  - An object with the annotation C(kprov.io/keep) is another's (kubeadm's, say); it is changed, never deleted. With the
+    value C(release) it loses what its set has given it when the set has it no more.
 options:
   sets:
     description: The sets, each with its objects, or with a file that holds them.
@@ -73,6 +74,7 @@ SYSTEM = "kube-system"
 SET = "kprov.io/addon-set"
 LABEL = "kprov.io/addon"
 KEEP = "kprov.io/keep"
+RELEASE = "release"
 NOT_YET = re.compile(r"no matches for kind|could not find the requested resource|namespaces \"[^\"]*\" not found")
 PASSING = re.compile(r"failed calling webhook|connection refused|etcdserver: |EOF$|timeout|TLS handshake", re.MULTILINE)
 VOLATILE = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -97,10 +99,23 @@ def ref(document):
     return (group, document["kind"], meta.get("namespace", ""), meta["name"])
 
 
+def kept(document):
+    """How an object of another's is kept; empty: it is the set's own."""
+    return document["metadata"].get("annotations", {}).get(KEEP, "")
+
+
 def stub(document):
     """What is kept of an object: enough to delete it."""
     meta = {key: document["metadata"][key] for key in ("name", "namespace") if document["metadata"].get(key)}
+    if kept(document) == RELEASE:
+        meta["annotations"] = {KEEP: RELEASE}
     return {"apiVersion": document["apiVersion"], "kind": document["kind"], "metadata": meta}
+
+
+def bare(document):
+    """An object that says nothing but who it is."""
+    meta = {key: value for key, value in document["metadata"].items() if key != "annotations"}
+    return {**document, "metadata": meta}
 
 
 def named(document):
@@ -151,8 +166,8 @@ def record(name, documents):
 
 
 def owned(documents):
-    """Those that are deleted with their set."""
-    return [each for each in documents if KEEP not in each["metadata"].get("annotations", {})]
+    """Those that are deleted, or released, with their set."""
+    return [each for each in documents if kept(each) in ("", RELEASE)]
 
 
 class Cluster:
@@ -201,6 +216,11 @@ class Cluster:
             if not (NOT_YET.search(err) or PASSING.search(err)) or time.monotonic() > deadline:
                 raise ApplyError(err.strip())
             time.sleep(PAUSE_S)
+
+    def release(self, documents):
+        """Take back what was set in objects of others; one that is gone already must not be made again."""
+        there = self.look(documents)
+        self.apply([bare(each) for each in documents if ref(each) in there])
 
     def delete(self, documents):
         """Delete objects; those that are gone already, and those of a kind that is gone, are no error."""
@@ -252,8 +272,12 @@ def converge(cluster, wanted, known):
             continue
         left = wanted.get(name, [])
         gone = [each for each in before if ref(each) not in set(map(ref, left))]
-        cluster.delete(gone if name in wanted else [*gone, stub(record(name, ()))])
-        told += ["%s deleted" % named(each) for each in gone]
+        others = [each for each in gone if kept(each)]
+        ours = [each for each in gone if not kept(each)]
+        cluster.release(others)
+        cluster.delete(ours if name in wanted else [*ours, stub(record(name, ()))])
+        told += ["%s deleted" % named(each) for each in ours]
+        told += ["%s released" % named(each) for each in others]
         if name in wanted and gone:
             cluster.apply([record(name, owned(left))])
     return told
