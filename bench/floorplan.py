@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import string
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _ROLES = ("container_runtime", "kubernetes", "api_endpoint", "network")
 _LATE = "network"
 """The role whose files hold the nodes' pod networks, which only the cluster knows."""
-_TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([^']+)'\)")
+_TEMPLATE = re.compile(r"lookup\('kprov_template', '([^']+)'\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,11 @@ def _files_of(role: str, values: Mapping[str, JSON]) -> Iterator[tuple[str, int,
     tasks = project.ansible_home() / "roles" / role / "tasks" / "main.yml"
     for task in yaml.safe_load(tasks.read_text(encoding="utf-8")):
         for file in task.get("kprov_files", {}).get("files", ()):
-            if found := _TEMPLATE.search(file["content"]):
-                text = _render(role, found[1], {**_defaults(role), **values})
-                yield file["path"], int(file.get("mode", "0644"), 8), text
+            found = _TEMPLATE.search(file["content"])
+            if found is None:
+                sys.exit(f"{tasks}: {file['path']} comes from no template that the floor knows how to render")
+            text = _render(role, found[1], {**_defaults(role), **values})
+            yield file["path"], int(file.get("mode", "0644"), 8), text
 
 
 def _defaults(role: str) -> dict[str, JSON]:

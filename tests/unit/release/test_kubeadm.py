@@ -79,7 +79,12 @@ def test_a_control_plane_joins_at_its_own_address(version, name):
 
 @both_versions
 def test_a_joining_node_finds_the_cluster_by_a_file_that_is_put_there_for_the_join(version):
-    assert join(version, "w1")["discovery"] == {"file": {"kubeConfigPath": "/run/kprov/discovery.conf"}}
+    assert join(version, "w1")["discovery"]["file"] == {"kubeConfigPath": "/run/kprov/discovery.conf"}
+
+
+def test_a_joining_node_is_not_kept_waiting_by_the_kubeadm_that_first_sleeps_for_its_timeout():
+    assert join("1.20.2", "w1")["discovery"]["timeout"] == "1s"
+    assert "timeout" not in join("1.36.4", "w1")["discovery"]
 
 
 def dict_of(args):
