@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
+    from kprov.events import Emit
     from kprov.preflight.finding import Finding
+    from kprov.release.catalog import Release
+    from kprov.spec.load import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +34,34 @@ class CheckMachines:
         return bool(context.spec.nodes)
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
-        facts = gather(tuple(context.spec.nodes), context.paths.ssh_config, emit=context.emit)
-        addons = asked(context.loaded, context.release)
-        findings = judge(facts, expect(context.spec, addons, shared_kernel=context.machines.shared_kernel))
+        shared_kernel = context.machines.shared_kernel
+        findings = examine(context.loaded, context.release, shared_kernel=shared_kernel, emit=context.emit)
         for finding in findings:
             hosts = ", ".join(finding.hosts)
             context.emit(Notice(finding.level, f"{hosts}: {finding.what}: {finding.why}", finding.remedy))
         _refuse([finding for finding in findings if finding.level == "error"])
         said = f", {len(findings)} findings" if findings else ", nothing to say"
-        return Done(context, "unchanged", f"{len(facts)} machines{said}")
+        return Done(context, "unchanged", f"{len(context.spec.nodes)} machines{said}")
+
+
+def examine(
+    loaded: Loaded, release: Release, *, shared_kernel: bool, emit: Emit, fsync: bool = False
+) -> tuple[Finding, ...]:
+    """Everything that is to be said about the machines of a cluster file.
+
+    Args:
+        loaded: the cluster file.
+        release: its Kubernetes.
+        shared_kernel: the machines are containers.
+        emit: takes the progress.
+        fsync: measure the disks that etcd will lie on.
+
+    Raises:
+        InputError: there is no SSH configuration yet.
+    """
+    cluster = expect(loaded.spec, asked(loaded, release), shared_kernel=shared_kernel)
+    facts = gather(tuple(loaded.spec.nodes), loaded.paths.ssh_config, cluster=cluster, fsync=fsync, emit=emit)
+    return judge(facts, cluster)
 
 
 def _refuse(errors: Sequence[Finding]) -> None:

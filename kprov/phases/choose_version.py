@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kprov.bundle.ensure import machine_architecture, upstream_source
 from kprov.bundle.upstream.probe import unreached
 from kprov.errors import UnreachableError
-from kprov.preflight.host_rules import CGROUP_V2_MINOR
+from kprov.preflight.service_rules import CGROUP_V2_MINOR
 from kprov.release.artifacts import downloads
 from kprov.release.catalog import catalog, minor_of, number, settled
 from kprov.spec.types import NEWEST

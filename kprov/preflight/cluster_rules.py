@@ -1,13 +1,12 @@
-"""Rules between machines: each a pure function from the facts of all of them to remarks that name the hosts.
-
-To add a rule, write a function and name it in ``CLUSTER_RULES``; the rule's name is the function's, with dashes.
-"""
+"""Rules that compare machines: pure functions from all their facts to remarks that name the hosts; see ``rules``."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Protocol
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Final
 
+from kprov.preflight.facts import ARCHITECTURES
 from kprov.preflight.finding import Remark
 
 if TYPE_CHECKING:
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
     from kprov.events import Level
     from kprov.preflight.expectations import Expectations
     from kprov.preflight.facts import HostFacts
-
-
-class ClusterRule(Protocol):
-    """What every rule between machines looks like; ``seen`` has the machines that answered."""
-
-    __name__: str
-
-    def __call__(self, seen: Sequence[HostFacts], cluster: Expectations, /) -> Iterator[Remark]:
-        """Yield what is not as it should be."""
 
 
 _SKEW_WARNING_S: Final = 2.0
@@ -58,6 +48,59 @@ def product_uuid_unique(seen: Sequence[HostFacts], cluster: Expectations) -> Ite
         yield Remark("warning", "machines share their product_uuid", uuid, remedy, hosts)
 
 
+def mac_unique(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Remark]:
+    """Two machines of one MAC on one segment take each other's packets."""
+
+    def mac(facts: HostFacts) -> str:
+        interface = facts.holding(cluster.hosts[facts.host].address)
+        return interface.mac if interface else ""
+
+    for address, hosts in _shared(seen, mac):
+        remedy = "Give each machine's network card a MAC of its own in its definition."
+        yield Remark("error", "machines share their MAC address", address, remedy, hosts)
+
+
+def address_unique(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Remark]:
+    """A node's address is no other machine's."""
+    for host in cluster.hosts.values():
+        thieves = [facts.host for facts in seen if facts.host != host.name and host.address in facts.addresses]
+        if thieves:
+            why = f"{', '.join(thieves)} has {host.address}, the address of {host.name}"
+            remedy = "Give each machine an address of its own, or mend the cluster file."
+            yield Remark("error", "an address is there twice", why, remedy, (*thieves, host.name))
+
+
+def same_architecture(seen: Sequence[HostFacts], _cluster: Expectations) -> Iterator[Remark]:
+    """One bundle has binaries and images for one architecture."""
+    by_arch: defaultdict[str, list[str]] = defaultdict(list)
+    for facts in seen:
+        if facts.arch in ARCHITECTURES.values():
+            by_arch[facts.arch].append(facts.host)
+    if len(by_arch) > 1:
+        why = "; ".join(f"{arch}: {', '.join(hosts)}" for arch, hosts in by_arch.items())
+        fewest = min(by_arch.values(), key=len)
+        remedy = "Use machines of one architecture: a bundle is made for one."
+        yield Remark("error", "machines differ in their architecture", why, remedy, tuple(fewest))
+
+
+def one_segment(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Remark]:
+    """Networks without a tunnel set routes from node to node, which only works where no router is between them."""
+    if not cluster.one_segment:
+        return
+    for facts in seen:
+        interface = facts.holding(cluster.hosts[facts.host].address)
+        networks = [address.network for address in interface.addresses] if interface else []
+        far = [
+            host.name
+            for host in cluster.hosts.values()
+            if not any(IPv4Address(host.address) in net for net in networks)
+        ]
+        if networks and far:
+            why = f"{', '.join(far)} lie outside {', '.join(map(str, networks))}"
+            remedy = "Have all nodes in one network, or choose a network.plugin with a tunnel (vxlan)."
+            yield Remark("error", "nodes lie in different networks", why, remedy, (facts.host,))
+
+
 def clock_skew(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Remark]:
     """The clocks agree among each other; what the controller's clock says matters not."""
     if cluster.shared_kernel or len(seen) < 2:
@@ -81,6 +124,3 @@ def _shared(seen: Sequence[HostFacts], identity: Callable[[HostFacts], str]) -> 
     for value, hosts in holders.items():
         if value and len(hosts) > 1:
             yield value, tuple(hosts)
-
-
-CLUSTER_RULES: Final[tuple[ClusterRule, ...]] = (hostname_unique, machine_id_unique, product_uuid_unique, clock_skew)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.catalog import catalog
@@ -22,6 +23,10 @@ _CONTROL_PLANE: Final = (
 )
 _ETCD: Final = (OpenPort("tcp", 2379, "etcd"), OpenPort("tcp", 2380, "etcd"))
 """Ports and who will listen there: kubernetes.io, Reference, Networking, Ports and Protocols."""
+
+
+_PODS: Final = IPv4Network("10.244.0.0/16")
+_SERVICES: Final = IPv4Network("10.96.0.0/16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ class Expectations:
     """The cluster as it is meant to be.
 
     ``minor`` is Kubernetes' version up to the minor: ``(1, 36)``. ``shared_kernel``: the machines are containers; swap,
-    clock, modules and hardware are the host's, and nothing of theirs.
+    clock, modules and hardware are the host's, and nothing of theirs. ``reach`` has, for each machine, the ports that
+    it must reach on every other one. ``one_segment``: packets of pods go from machine to machine without a router.
+    ``pods_mtu`` is what the cluster file says about the size of pods' packets.
     """
 
     cluster: str
@@ -63,6 +70,12 @@ class Expectations:
     plugin: NetworkPlugin
     shared_kernel: bool
     hosts: Mapping[str, ExpectedHost]
+    reach: Mapping[str, Mapping[str, tuple[OpenPort, ...]]] = field(default_factory=dict)
+    pods: IPv4Network = _PODS
+    services: IPv4Network = _SERVICES
+    domain: str = "cluster.local"
+    one_segment: bool = False
+    pods_mtu: int | None = None
 
 
 def expect(spec: ClusterSpec, addons: Sequence[Addon] = (), *, shared_kernel: bool = False) -> Expectations:
@@ -80,7 +93,36 @@ def expect(spec: ClusterSpec, addons: Sequence[Addon] = (), *, shared_kernel: bo
         plugin=spec.network.plugin,
         shared_kernel=shared_kernel,
         hosts={name: _expected_host(spec, addons, name) for name in spec.nodes},
+        reach={name: _reach(spec, addons, name) for name in spec.nodes},
+        pods=spec.network.pods,
+        services=spec.network.services,
+        domain=spec.network.dns_domain,
+        one_segment=spec.network.plugin == "bridge" or spec.network.encapsulation == "host-gw",
+        pods_mtu=spec.network.mtu,
     )
+
+
+def _reach(spec: ClusterSpec, addons: Sequence[Addon], name: str) -> Mapping[str, tuple[OpenPort, ...]]:
+    """Which ports one machine must reach on the others: kubernetes.io, Ports and Protocols, the column Used By."""
+    planes, members = set(spec.control_planes), set(spec.etcd_members)
+    run_pods = planes | set(spec.workers)
+    between_pods = tuple(dict.fromkeys(port for addon in addons for port in addon.ports))
+
+    def to(peer: str) -> tuple[OpenPort, ...]:
+        ports: tuple[OpenPort, ...] = ()
+        if peer in planes and name in run_pods:
+            ports += _CONTROL_PLANE[:1]
+        if peer in members and name in planes:
+            ports += _ETCD[:1]
+        if peer in members and name in members:
+            ports += _ETCD[1:]
+        if peer in run_pods and name in planes:
+            ports += _KUBELET
+        if peer in run_pods and name in run_pods:
+            ports += between_pods
+        return ports
+
+    return {peer: to(peer) for peer in spec.nodes if peer != name}
 
 
 def _expected_host(spec: ClusterSpec, addons: Sequence[Addon], name: str) -> ExpectedHost:

@@ -1,22 +1,19 @@
-"""What is known about a machine before anything is done to it: typed facts, made from its answers by pure functions."""
+"""What is known about a machine before anything is done to it, as data; ``parse`` makes it from answers."""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from kprov.preflight.questions import FEATURE, INSTALLERS
-from kprov.ssh.batch import NOT_ASKED, Answer
+from kprov.preflight.questions import INSTALLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Interface, IPv4Network
 
+ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+"""What a bundle calls the machine that the kernel calls so."""
 UnreachableKind: TypeAlias = Literal["network", "login", "host-key", "no-answer"]
-
-_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,97 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface; ``mac`` is empty where it has none, ``mtu`` 0 where it is unknown."""
+
+    name: str
+    mac: str = ""
+    mtu: int = 0
+    addresses: tuple[IPv4Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A network that a machine knows the way to: through which device, or how else (``unreachable``)."""
+
+    network: IPv4Network
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a machine turns names into addresses.
+
+    ``own`` are the addresses of its own hostname; ``servers`` those in ``/etc/resolv.conf``, ``upstream`` those that
+    systemd-resolved asks, where it runs.
+    """
+
+    own: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    resolved: bool = False
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxies that programs on a machine are told of, by the variables' names alone, and what goes past them."""
+
+    variables: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Whether the kernel's clock is kept by somebody, None where nobody knows; the services that do, and that could."""
+
+    synchronised: bool | None = None
+    running: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """Services that filter packets, and chains that drop what no rule lets through: ``INPUT``, ``inet f in``."""
+
+    services: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What may be left of an earlier cluster: processes that run, network configurations, links of pod networks."""
+
+    processes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a machine found of the others.
+
+    ``ports`` by ``tcp/6443`` are ``bound`` by us meanwhile, ``held`` by somebody, the cluster's ``own``, or ``failed``.
+    ``reached`` has, by peer and port, ``open``, ``refused``, ``silent`` or ``unreachable``; ``mtu`` the largest packet
+    that came back from each peer, ``own_mtu`` the largest that was tried; ``fsync_ms`` what a small
+    write takes to be safe.
+    """
+
+    ports: Mapping[str, str] = field(default_factory=dict)
+    reached: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    mtu: Mapping[str, int] = field(default_factory=dict)
+    own_mtu: int = 0
+    fsync_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """One machine as it is.
 
     ``arch`` is ``amd64`` or ``arm64``, else what the kernel says. ``python`` is None where there is none.
     ``features`` are what the kernel has, or can load, of what network plugins need: ``vxlan``.
+    ``sudo`` is whether there is one; ``swap_at_boot`` what would swap again; ``settings`` are lines of sysctl
+    configuration that contradict what nodes need, with their files; ``drivers`` are the cgroup drivers of ``kubelet``
+    and ``containerd``, as far as they are set. ``probe`` is None where none was made.
     ``owner`` is the kprov cluster that the machine belongs to, ``kubeadm_state`` how far kubeadm got there; both are
     empty where kprov never was.
     """
@@ -98,127 +181,28 @@ class HostFacts:
     features: frozenset[str]
     cgroup: Literal[1, 2]
     selinux_enforcing: bool
+    os_family: str = "debian"
+    sudo: bool = True
+    swap_at_boot: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    forwards: bool = True
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    names: Names = Names()
+    proxies: Proxies = Proxies()
+    time: Time = Time()
+    firewall: Firewall = Firewall()
+    apparmor: bool = False
+    earlier: Earlier = Earlier()
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    probe: Probe | None = None
 
     @property
     def installer(self) -> str:
         """The package manager found there, or nothing."""
         return next((name for name in INSTALLERS if name in self.commands), "")
 
-
-def host_facts(host: str, answers: Mapping[str, Answer], clock: Clock) -> HostFacts:
-    """The facts of one machine, out of its answers to ``QUESTIONS``."""
-
-    def text(name: str) -> str:
-        answer = answers.get(name, NOT_ASKED)
-        return answer.text.strip() if answer.ok else ""
-
-    def holds(name: str) -> bool:
-        return answers.get(name, NOT_ASKED).ok
-
-    release = _os_release(text("os"))
-    kubeadm = _marker(text("kubeadm-marker"))
-    return HostFacts(
-        host=host,
-        clock=clock,
-        root=text("uid") == "0",
-        python=_python(text("python")),
-        init=text("init"),
-        os_id=release.get("ID", ""),
-        os_version=release.get("VERSION_ID", ""),
-        kernel=text("kernel"),
-        arch=_ARCHITECTURES.get(text("arch"), text("arch")),
-        memory_mib=_memory_mib(text("memory")),
-        cores=_number(text("cores")),
-        swaps=_swaps(text("swap")),
-        disks=disks(text("space"), answers.get("inodes", NOT_ASKED).text),
-        listeners=listeners(text("listeners")),
-        hostname=text("hostname"),
-        machine_id=text("machine-id"),
-        product_uuid=text("product-uuid").lower(),
-        addresses=tuple(re.findall(r"\binet (\d+\.\d+\.\d+\.\d+)", text("addresses"))),
-        commands=frozenset(text("commands").split()),
-        leftovers=_leftovers(answers.get("leftovers", NOT_ASKED).text),
-        owner=_marker(text("node-marker")).get("cluster") or kubeadm.get("cluster", ""),
-        kubeadm_state=kubeadm.get("state", ""),
-        bridge_filter=holds("bridge-filter"),
-        overlay=holds("overlay"),
-        features=frozenset(
-            name.removeprefix(FEATURE) for name, answer in answers.items() if name.startswith(FEATURE) and answer.ok
-        ),
-        cgroup=2 if text("cgroup") == "cgroup2fs" else 1,
-        selinux_enforcing=text("selinux") == "1",
-    )
-
-
-def _python(text: str) -> tuple[int, int, int] | None:
-    found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
-
-
-def _os_release(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines())
-    return {key: value.strip("\"'") for key, equals, value in pairs if equals}
-
-
-def _memory_mib(text: str) -> int:
-    found = re.search(r"^MemTotal:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) // 1024 if found else 0
-
-
-def _swaps(text: str) -> tuple[str, ...]:
-    """What is swapped to; the kernel writes a space in a name as ``\\040``."""
-    return tuple(line.split()[0].replace("\\040", " ") for line in text.splitlines()[1:] if line.strip())
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
-
-
-def disks(space: str, inodes: str) -> tuple[Disk, ...]:
-    """The file systems in the output of ``df -Pk`` and ``df -Pi`` over the same folders, each mount point once.
-
-    >>> disks("Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/vda 100 1 3072 4% /",
-    ...       "Filesystem Inodes IUsed IFree IUse% Mounted on\\n/dev/vda 9 2 7 22% /")
-    (Disk(mount='/', free_mib=3, free_inodes=7),)
-    """
-    free_inodes = {mount: ifree if total else None for mount, total, ifree in _df(inodes)}
-    return tuple(
-        {mount: Disk(mount, free_kib // 1024, free_inodes.get(mount)) for mount, _, free_kib in _df(space)}.values()
-    )
-
-
-def _df(text: str) -> list[tuple[str, int, int]]:
-    """Mount point, total and free, of each line of ``df -P``; a total or free of ``-`` counts as 0."""
-    rows = (line.split(None, 5) for line in text.splitlines()[1:])
-    return [(row[5], _number(row[1]), _number(row[3])) for row in rows if len(row) == 6]
-
-
-def listeners(text: str) -> tuple[Listener, ...]:
-    """What listens, out of ``ss -H -ltunp``.
-
-    >>> listeners('tcp LISTEN 0 4096 *:6443 *:* users:(("kube-apiserver",pid=9,fd=7))')
-    (Listener(address='*', port=6443, process='kube-apiserver', protocol='tcp'),)
-    """
-    found = []
-    for line in text.splitlines():
-        columns = line.split(None, 6)
-        if len(columns) < 5:
-            continue
-        address, _, port = columns[4].rpartition(":")
-        process = re.search(r'\(\("([^"]+)"', columns[6] if len(columns) > 6 else "")
-        protocol: Literal["tcp", "udp"] = "udp" if columns[0] == "udp" else "tcp"
-        found.append(Listener(address.strip("[]"), _number(port), process[1] if process else "", protocol))
-    return tuple(found)
-
-
-def _leftovers(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if PurePosixPath(line).is_absolute())
-
-
-def _marker(text: str) -> dict[str, str]:
-    """A marker file of kprov; one that is damaged says nothing."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    def holding(self, address: str) -> Interface | None:
+        """The interface that has this address."""
+        found = (each for each in self.interfaces for own in each.addresses if str(own.ip) == address)
+        return next(found, None)

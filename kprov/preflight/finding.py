@@ -18,7 +18,8 @@ class Remark:
     """What a rule says about the machine it was given, or about ``hosts`` where it was given all of them.
 
     An ``error`` stops ``up``, a ``warning`` does not, an ``info`` tells what ``up`` will change. ``what`` is a clause
-    without a full stop, ``why`` what was seen, ``remedy`` an imperative sentence.
+    without a full stop, ``why`` what was seen, ``remedy`` an imperative sentence. ``fixable``:
+    ``preflight --fix`` does it.
     """
 
     level: Level
@@ -26,6 +27,7 @@ class Remark:
     why: str
     remedy: str
     hosts: tuple[str, ...] = ()
+    fixable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ class Finding:
     what: str
     why: str
     remedy: str
+    fixable: bool = False
 
 
 def finding(rule: str, remark: Remark, *hosts: str) -> Finding:
     """The remark as a finding of this rule."""
-    return Finding(rule, remark.level, hosts or remark.hosts, remark.what, remark.why, remark.remedy)
+    return Finding(rule, remark.level, hosts or remark.hosts, remark.what, remark.why, remark.remedy, remark.fixable)
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -57,4 +60,17 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         key = replace(each, hosts=())
         groups[key] = tuple(dict.fromkeys((*groups.get(key, ()), *each.hosts)))
     together = (replace(key, hosts=hosts) for key, hosts in groups.items())
-    return tuple(sorted(together, key=lambda each: _ORDER[each.level]))
+    return by_remedy(sorted(together, key=lambda each: _ORDER[each.level]))
+
+
+def by_remedy(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings with those together that the same thing helps against, each group where its first one stood.
+
+    >>> two = [Finding("a", "error", ("m1",), "", "", "Do x."), Finding("b", "error", ("m1",), "", "", "Do y.")]
+    >>> [f.rule for f in by_remedy([*two, Finding("c", "info", ("m1",), "", "", "Do x.")])]
+    ['a', 'c', 'b']
+    """
+    groups: dict[str, list[Finding]] = {}
+    for each in findings:
+        groups.setdefault(each.remedy, []).append(each)
+    return tuple(each for group in groups.values() for each in group)

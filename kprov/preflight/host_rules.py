@@ -1,30 +1,20 @@
-"""Rules about one machine: each a pure function from its facts, and what it is meant to become, to remarks.
-
-To add a rule, write a function and name it in ``HOST_RULES``; the rule's name is the function's, with dashes.
-"""
+"""Rules about what a machine is: hardware, system, kernel, disks; pure functions, see ``rules``."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from kprov.preflight.facts import ARCHITECTURES
 from kprov.preflight.finding import Remark
-from kprov.preflight.questions import COMMANDS
+from kprov.preflight.questions import COMMANDS, FAMILIES, INSTALLABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kprov.events import Level
     from kprov.preflight.expectations import Expectations, ExpectedHost
     from kprov.preflight.facts import HostFacts
-
-
-class HostRule(Protocol):
-    """What every rule about one machine looks like."""
-
-    __name__: str
-
-    def __call__(self, seen: HostFacts, host: ExpectedHost, cluster: Expectations, /) -> Iterator[Remark]:
-        """Yield what is not as it should be."""
 
 
 _PYTHON: Final = (3, 8)
@@ -33,6 +23,7 @@ _MEMORY_WARNING_MIB: Final = 1700
 """What a machine of 2 GiB shows: firmware and kernel keep some. kubeadm's own line (constants, ControlPlaneMem)."""
 _MEMORY_ERROR_MIB: Final = 870
 """What a machine of 1 GiB shows, by the same share."""
+_FREE_ALONE_FOR_MEMBER: Final = {"/tmp": (64, 100), "/usr/local": (64, 100)}  # noqa: S108
 _CONTROL_PLANE_CORES: Final = 2
 """kubeadm's own line (constants, ControlPlaneNumCPU)."""
 _FREE_MIB: Final = 2048
@@ -43,20 +34,23 @@ _FREE_FOR_MEMBER: Final = (512, 1_000)
 """MiB and inodes for a machine on which all of that lies already."""
 _FREE_ALONE: Final = {"/tmp": (64, 100), "/usr/local": (512, 100)}  # noqa: S108 - looked at, not written to
 """MiB and inodes for folders with a file system of their own."""
-CGROUP_V2_MINOR: Final = (1, 35)
-"""From here on the kubelet refuses cgroup v1 (failCgroupV1 defaults to true): the release notes of 1.35."""
-_HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-_KERNEL: Final = "kernel"
-"""Stands for the kernel where it listens itself: the catalog of add-ons."""
-_SHORT_NAME = 15
-"""The kernel keeps this many characters of a process's name (TASK_COMM_LEN - 1)."""
+_FSYNC_WARNING_MS: Final = 10
+"""etcd's own line for the 99th percentile of fsync (etcd.io, FAQ)."""
+_FSYNC_ERROR_MS: Final = 250
+"""The heartbeat of etcd in our clusters: one write takes longer than a leader may be silent."""
+_KERNEL_OLD: Final = (3, 10)
+_KERNEL_NEW: Final = (4, 19)
+_KERNEL_NEW_MINOR: Final = (1, 32)
+"""kubeadm's lines (k8s.io/system-validators, types_unix.go): 3.10, and 4.19 from Kubernetes 1.32 on."""
+_SWAP_REMEDY: Final = "Nothing to do: up turns swap off, now and after a reboot."
 
 
 def privileged(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
     """Everything is done as root: the login is root's, or sudo asks for no password."""
     if not seen.root:
-        remedy = "Log in as root, or allow the login's user sudo without a password."
-        yield Remark("error", "no root", "the login is not root's, and sudo asks for a password or is missing", remedy)
+        why = "sudo asks for a password" if seen.sudo else "there is no sudo"
+        remedy = "Log in as root, or run 'kprov trust --sudo nopasswd' to let the login's user become root."
+        yield Remark("error", "no root", f"the login is not root's, and {why}", remedy)
 
 
 def python(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -78,8 +72,18 @@ def systemd(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Ite
 
 def architecture(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
     """Kubernetes is built for more, the bundle for these."""
-    if seen.arch not in ("amd64", "arm64"):
+    if seen.arch not in ARCHITECTURES.values():
         yield Remark("error", "unknown architecture", f"it is {seen.arch or 'unknown'}", "Use amd64 or arm64 machines.")
+
+
+def kernel_version(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
+    """Older kernels lack what kubelet and network plugins take for granted; kubeadm refuses them."""
+    found = re.match(r"(\d+)\.(\d+)", seen.kernel)
+    oldest = _KERNEL_NEW if cluster.minor >= _KERNEL_NEW_MINOR else _KERNEL_OLD
+    if found and (int(found[1]), int(found[2])) < oldest:
+        wanted = ".".join(map(str, oldest))
+        remedy = "Upgrade to a distribution with a newer kernel."
+        yield Remark("error", "the kernel is too old", f"{seen.kernel}; Kubernetes needs {wanted}", remedy)
 
 
 def operating_system(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -87,6 +91,10 @@ def operating_system(seen: HostFacts, _host: ExpectedHost, _cluster: Expectation
     if not seen.os_id:
         remedy = "Use a current Linux distribution with systemd."
         yield Remark("error", "unknown operating system", "/etc/os-release names none", remedy)
+    elif not seen.os_family:
+        why = f"{seen.os_id} is related to none of {', '.join(FAMILIES)}"
+        remedy = f"Install what a node needs by hand ({', '.join(INSTALLABLE)}), or use one of those distributions."
+        yield Remark("warning", "packages of this system are unknown", why, remedy)
 
 
 def memory(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -109,15 +117,17 @@ def cores(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterat
 def swap_off(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """The kubelet refuses to start while swap is on."""
     if seen.swaps and not cluster.shared_kernel:
-        remedy = "Nothing to do: up turns it off, now and after a reboot."
-        yield Remark("info", "swap is on", ", ".join(seen.swaps), remedy)
+        yield Remark("info", "swap is on", ", ".join(seen.swaps), _SWAP_REMEDY, fixable=True)
+    if seen.swap_at_boot and not cluster.shared_kernel:
+        yield Remark("info", "swap comes back at boot", ", ".join(seen.swap_at_boot), _SWAP_REMEDY, fixable=True)
 
 
 def disk_space(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """A full disk shows as anything but a full disk: images that vanish, evicted pods, an etcd that stops."""
     member = seen.owner == cluster.cluster and seen.kubeadm_state == "member"
     for disk in seen.disks:
-        mib, inodes = _FREE_ALONE.get(disk.mount, _FREE_FOR_MEMBER if member else (_FREE_MIB, _FREE_INODES))
+        alone = _FREE_ALONE_FOR_MEMBER if member else _FREE_ALONE
+        mib, inodes = alone.get(disk.mount, _FREE_FOR_MEMBER if member else (_FREE_MIB, _FREE_INODES))
         if disk.free_mib < mib:
             why = f"{disk.mount} has {disk.free_mib} MiB free, {mib} are needed"
             yield Remark("error", "disk full", why, f"Free space on {disk.mount}, or make it larger.")
@@ -126,57 +136,27 @@ def disk_space(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> I
             yield Remark("error", "no room for more files", why, f"Remove files on {disk.mount}.")
 
 
-def ports_free(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
-    """The ports of the machine's roles are free, unless this very cluster's own processes hold them."""
-    ours = seen.owner == cluster.cluster
-    wanted = {(port.protocol, port.port): (port.process, needs) for port, needs in host.ports.items()}
-    for listener in sorted(set(seen.listeners), key=lambda each: (each.port, each.protocol)):
-        process, needs = wanted.get((listener.protocol, listener.port), ("", ""))
-        own = "" if process == _KERNEL else process[:_SHORT_NAME]
-        if not needs or (ours and listener.process == own):
-            continue
-        who = listener.process or ("the kernel" if process == _KERNEL else "a process")
-        udp = "udp " if listener.protocol == "udp" else ""
-        why = f"{who} listens on {udp}{listener.address}:{listener.port}, which {needs} needs"
-        remedy = f"Stop {listener.process or 'it'}, or move it to another port."
-        yield Remark("error", f"{udp}port {listener.port} is taken", why, remedy)
-
-
-def hostname_valid(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
-    """The machine's own name becomes the node's; up sets it where another is given."""
-    if seen.hostname != host.name:
-        invalid = "" if _HOSTNAME.fullmatch(seen.hostname) else ", which is no valid name"
-        why = f"it calls itself '{seen.hostname}'{invalid}"
-        yield Remark("info", "the machine has another name", why, f"Nothing to do: up names it {host.name}.")
-
-
-def address_present(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
-    """The address in the cluster file is one of the machine's own: otherwise kubelet and etcd cannot bind to it."""
-    if host.address not in seen.addresses:
-        own = ", ".join(each for each in seen.addresses if not each.startswith("127.")) or "no IPv4 address"
-        remedy = f"Give the machine {host.address}, or set 'address' of {host.name} to an address that it has."
-        yield Remark("error", "the machine does not have its address", f"{host.address} is none of {own}", remedy)
-
-
-def commands(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
-    """What kubelet and kubeadm call must be there."""
+def commands(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
+    """What kubelet and kubeadm call must be there; up installs most of it, where packages can be had."""
     missing = [name for name in COMMANDS if name not in seen.commands]
-    if missing:
-        installer = f" with {seen.installer}" if seen.installer else ""
-        remedy = f"Install what brings {', '.join(missing)}{installer}."
-        yield Remark("error", "commands are missing", ", ".join(missing), remedy)
-
-
-def leftovers(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
-    """A machine that belonged to another cluster would join with the old one's certificates or data."""
-    if seen.owner == cluster.cluster:
+    if not missing:
         return
-    if seen.owner:
-        remedy = f"Run 'kprov reset' with the cluster file of {seen.owner}, or use another machine."
-        yield Remark("error", "the machine belongs to another cluster", f"to {seen.owner}, made by kprov", remedy)
-    elif seen.leftovers:
-        remedy = "If nothing there is needed: 'kubeadm reset', then remove /etc/kubernetes and /var/lib/etcd."
-        yield Remark("error", "leftovers of an earlier cluster", ", ".join(seen.leftovers), remedy)
+    names = ", ".join(missing)
+    installer = f" with {seen.installer}" if seen.installer else ""
+    if installer and seen.os_family and set(missing) <= set(INSTALLABLE) and not cluster.shared_kernel:
+        remedy = f"Nothing to do: up installs them{installer}."
+        yield Remark("info", "commands are missing", names, remedy, fixable=True)
+    else:
+        yield Remark("error", "commands are missing", names, f"Install what brings {names}{installer}.")
+
+
+def disk_speed(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
+    """etcd waits for the disk at every write; a slow one costs it its leader. Measured only where it is asked for."""
+    took_ms = seen.probe.fsync_ms if seen.probe and host.etcd else None
+    if took_ms is not None and took_ms > _FSYNC_WARNING_MS:
+        level: Level = "error" if took_ms > _FSYNC_ERROR_MS else "warning"
+        why = f"a small write takes up to {took_ms:.0f} ms to be safe, {_FSYNC_WARNING_MS} are good"
+        yield Remark(level, "the disk is slow for etcd", why, "Have /var/lib/etcd on an SSD that nothing else uses.")
 
 
 def kernel_features(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -203,24 +183,3 @@ def addon_features(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -
         if slower:
             what = f"the kernel lacks what {needs.addon} uses where it is there"
             yield Remark("info", what, ", ".join(slower), f"Nothing to do: {needs.addon} works without, and slower.")
-
-
-def cgroup_version(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
-    """Newer kubelets refuse to start on cgroup v1."""
-    if seen.cgroup == 1 and cluster.minor >= CGROUP_V2_MINOR:
-        version = ".".join(map(str, cluster.minor))
-        remedy = "Boot with systemd.unified_cgroup_hierarchy=1, or choose Kubernetes 1.34 or older."
-        yield Remark("error", "cgroup v1", f"the kubelet of {version} needs cgroup v2", remedy)
-
-
-def selinux(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
-    """Nothing here labels files for SELinux."""
-    if seen.selinux_enforcing:
-        remedy = "Set SELINUX=permissive in /etc/selinux/config and run 'setenforce 0', or install container-selinux."
-        yield Remark("warning", "SELinux enforces its policy", "pods may be refused their files", remedy)
-
-
-HOST_RULES: Final[tuple[HostRule, ...]] = (
-    privileged, python, systemd, operating_system, architecture, memory, cores, swap_off, disk_space, ports_free,
-    hostname_valid, address_present, commands, leftovers, kernel_features, addon_features, cgroup_version, selinux,
-)  # fmt: skip

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kprov.preflight.cluster_rules import CLUSTER_RULES
 from kprov.preflight.facts import HostFacts, Unreachable, UnreachableKind
 from kprov.preflight.finding import Finding, Remark, finding, merged
-from kprov.preflight.host_rules import HOST_RULES
+from kprov.preflight.rules import CLUSTER_RULES, HOST_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
-COMMANDS: Final = ("conntrack", "curl", "ip", "iptables", "mount", "nsenter", "socat", "tar")
+INSTALLABLE: Final = (
+    "conntrack",
+    "curl",
+    "ebtables",
+    "ethtool",
+    "haproxy",
+    "ip",
+    "ipset",
+    "iptables",
+    "mount",
+    "socat",
+)
+"""Those that the role node installs where they are missing: its variable node_commands."""
+COMMANDS: Final = (*INSTALLABLE, "nsenter", "tar")
 """What kubelet, kubeadm and kube-proxy call, or a node needs to fetch its part of the bundle.
 
 Source: kubeadm's own checks (cmd/kubeadm/app/preflight/checks.go, 1.20 to 1.36), without those it calls optional.
@@ -15,8 +28,44 @@ Source: kubeadm's own checks (cmd/kubeadm/app/preflight/checks.go, 1.20 to 1.36)
 INSTALLERS: Final = ("apt-get", "dnf", "yum", "zypper")
 """Package managers: with one of them, a missing command can be had."""
 
-DISK_FOLDERS: Final = ("/var/lib", "/usr/local", "/tmp")  # noqa: S108 - looked at, not written to
+ETCD_FOLDER: Final = "/var/lib/etcd"
+DISK_FOLDERS: Final = ("/var/lib", "/usr/local", "/tmp", ETCD_FOLDER)  # noqa: S108 - looked at, not written to
 """Where images, etcd and logs, the binaries, and everybody's scratch files go."""
+
+FAMILIES: Final = ("debian", "rhel", "suse")
+"""Families of distributions whose packages the roles know."""
+_LOOKED_FOR: Final = " ".join((*COMMANDS, *INSTALLERS, "apparmor_parser"))
+TIME_SERVICES: Final = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntpd", "openntpd")
+FIREWALLS: Final = ("firewalld", "ufw")
+ZRAM_SERVICES: Final = ("zramswap", "zram-config", "zram-swap")
+RESOLVED: Final = "systemd-resolved"
+_ORCHESTRATORS: Final = "kubelet|kube-apiserver|etcd|k3s|k3s-server|k3s-agent|rke2|k0s|microk8s|kubelite|dockerd-ee"
+_POD_LINKS: Final = "cni0|flannel[.].*|vxlan[.]calico|cali[0-9a-f]+|tunl0|weave|cilium_.*|kube-ipvs0|kube-bridge"
+
+_UNITS: Final = (*TIME_SERVICES, *FIREWALLS, *ZRAM_SERVICES, RESOLVED)
+
+_SWAP_AT_BOOT: Final = r"""\
+awk '!/^[[:space:]]*#/ && $3 == "swap" {print "/etc/fstab: " $1}' /etc/fstab
+for f in /etc/systemd/system/*.swap /usr/lib/systemd/system/*.swap /lib/systemd/system/*.swap; do
+  [ -f "$f" ] && [ "$(readlink "/etc/systemd/system/${f##*/}")" != /dev/null ] && echo "$f"; done
+for d in /etc /run /usr/local/lib /usr/lib; do f=$d/systemd/zram-generator.conf
+  if [ -e $f ]; then grep -q '^[[]zram' $f && echo $f; break; fi; done; true"""
+
+_SETTINGS: Final = r"""\
+for f in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf; do
+  [ "$(printf '%s\n' 99-kprov.conf "${f##*/}" | sort | tail -1)" = 99-kprov.conf ] && continue
+  grep -sHE '^[[:space:]]*net[./](ipv4[./]ip_forward|bridge[./]bridge-nf-call-ip6?tables)[[:space:]]*=[[:space:]]*0' $f
+done; true"""
+
+_PROXIES: Final = r"""\
+cat /etc/environment /etc/systemd/system.conf /etc/systemd/system.conf.d/*.conf /etc/default/kubelet \
+  /etc/systemd/system/containerd.service.d/*.conf /etc/systemd/system/kubelet.service.d/*.conf 2>/dev/null |
+grep -v '^ *#' | tr ' "'"'" '\n\n\n' |
+sed -nE 's/^(DefaultEnvironment=|Environment=)?((https?|all)_proxy)=.+/\2=set/Ip
+s/^(DefaultEnvironment=|Environment=)?(no_proxy=.*)/\2/Ip'"""
+
+_FILTERS: Final = """\
+if command -v nft >/dev/null; then nft list chains; else for c in INPUT FORWARD; do iptables -S $c; done; fi"""
 
 _FEATURES: Final = {
     "dummy": ("DUMMY", "unshare -n ip link add kprov0 type dummy"),
@@ -49,14 +98,33 @@ QUESTIONS: Final = {
     "memory": "cat /proc/meminfo",
     "cores": "nproc",
     "swap": "cat /proc/swaps",
-    "space": f"df -Pk {' '.join(DISK_FOLDERS)}",
-    "inodes": f"df -Pi {' '.join(DISK_FOLDERS)}",
+    "space": f"df -Pk $(ls -d {' '.join(DISK_FOLDERS)} 2>/dev/null)",
+    "inodes": f"df -Pi $(ls -d {' '.join(DISK_FOLDERS)} 2>/dev/null)",
     "listeners": "ss -H -ltunp",
     "hostname": "cat /proc/sys/kernel/hostname",
     "machine-id": "cat /etc/machine-id",
     "product-uuid": "cat /sys/class/dmi/id/product_uuid",
+    "sudo": "command -v sudo",
+    "swap-at-boot": _SWAP_AT_BOOT,
+    "settings": _SETTINGS,
+    "forwards": "cat /proc/sys/net/ipv4/ip_forward",
+    "links": "ip -o link show",
+    "routes": "ip -4 route show",
+    "own-name": 'timeout 3 getent ahostsv4 "$(cat /proc/sys/kernel/hostname)"',
+    "resolv": "cat /etc/resolv.conf",
+    "resolved-upstream": "cat /run/systemd/resolve/resolv.conf",
+    "proxies": _PROXIES,
+    "time": "tr '\\0' '\\n' </proc/1/environ | grep -q ^container= || timedatectl show -p NTPSynchronized",
+    "units": f"systemctl show -p Id,LoadState,ActiveState,UnitFileState {' '.join(_UNITS)} 2>/dev/null",
+    "filters": _FILTERS,
+    "apparmor": "cat /sys/module/apparmor/parameters/enabled",
+    "processes": f"cat /proc/[0-9]*/comm 2>/dev/null | grep -xE '{_ORCHESTRATORS}'",
+    "cni": "ls -d /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist 2>/dev/null",
+    "pod-links": f"ls /sys/class/net | grep -xE '{_POD_LINKS}'",
+    "drivers": "cat /var/lib/kubelet/config.yaml /etc/containerd/config.toml 2>/dev/null | "
+    "grep -E '^ *(cgroupDriver|SystemdCgroup)'",
     "addresses": "ip -o -4 addr show",
-    "commands": f"for c in {' '.join((*COMMANDS, *INSTALLERS))}; do command -v $c >/dev/null && echo $c; done; true",
+    "commands": f"for c in {_LOOKED_FOR}; do command -v $c >/dev/null && echo $c; done; true",
     "leftovers": "ls -d /etc/kubernetes/*.conf /var/lib/etcd/member 2>/dev/null",
     "node-marker": "cat /etc/kprov/node.json",
     "kubeadm-marker": "cat /var/lib/kprov/kubeadm.json",

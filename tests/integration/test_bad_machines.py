@@ -115,3 +115,4 @@ def test_a_full_disk_before_and_during_a_run_and_space_afterwards(lab: Cluster, 
 
     lab.kprov("up", "--skip", "verify")
     assert lab.ready() == {"n1": True}
+    assert "nothing to say" in lab.kprov("preflight"), "a node of this very cluster is no obstacle to itself"

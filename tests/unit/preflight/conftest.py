@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from ipaddress import IPv4Interface, IPv4Network
+
 import pytest
 
 from kprov.addons.model import OpenPort
 from kprov.preflight.expectations import Expectations, ExpectedHost
-from kprov.preflight.facts import Clock, Disk, HostFacts, Listener
+from kprov.preflight.facts import Clock, Disk, HostFacts, Interface, Listener, Names, Route
+from kprov.preflight.questions import COMMANDS
 
 
 def listening(*ports: tuple[int, str]) -> dict[OpenPort, str]:
@@ -56,7 +59,7 @@ def machine(name: str, address: str) -> HostFacts:
         machine_id=f"id-{name}",
         product_uuid=f"uuid-{name}",
         addresses=("127.0.0.1", address),
-        commands=frozenset({"conntrack", "curl", "ip", "iptables", "mount", "nsenter", "socat", "tar", "apt-get"}),
+        commands=frozenset({*COMMANDS, "apt-get"}),
         leftovers=(),
         owner="",
         kubeadm_state="",
@@ -65,6 +68,9 @@ def machine(name: str, address: str) -> HostFacts:
         features=frozenset({"vxlan", "ipip", "ip_set", "dummy", "openvswitch"}),
         cgroup=2,
         selinux_enforcing=False,
+        interfaces=(Interface("eth0", f"mac-{name}", 1500, (IPv4Interface(f"{address}/24"),)),),
+        routes=(Route(IPv4Network("10.0.0.0/24"), "eth0"),),
+        names=Names(own=(address,), servers=("10.0.0.1",)),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kprov.preflight.facts import Clock, Disk, Listener, host_facts
+from kprov.preflight.facts import Clock, Disk, Earlier, Firewall, HostFacts, Listener, Names, Probe, Proxies, Time
 from kprov.preflight.gather import clock, interpret
+from kprov.preflight.parse import host_facts
 from kprov.ssh.batch import Answer
 
 # As a Debian 12 container in a lab answers, shortened in length only.
@@ -134,6 +135,115 @@ tmpfs
 cat: /sys/fs/selinux/enforce: No such file or directory
 
 @@=1
+@@sudo
+/usr/bin/sudo
+
+@@=0
+@@swap-at-boot
+/etc/fstab: /dev/sda2
+/etc/systemd/system/swap.swap
+
+@@=0
+@@settings
+/etc/sysctl.d/zz.conf:net.ipv4.ip_forward = 0
+
+@@=0
+@@forwards
+0
+
+@@=0
+@@links
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN \\    link/loopback 00:00:00:00:00:00
+2: eth0@if48: <BROADCAST,UP> mtu 1500 qdisc noqueue state UP \\    link/ether 36:40:2d:5f:54:52 brd ff:ff:ff:ff:ff:ff
+
+@@=0
+@@routes
+default via 10.0.0.1 dev eth0
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.11
+unreachable 169.254.169.254
+
+@@=0
+@@own-name
+127.0.1.1       STREAM m1-k8s
+127.0.1.1       DGRAM
+
+@@=0
+@@resolv
+# stub
+nameserver 127.0.0.53
+search example.org
+
+@@=0
+@@resolved-upstream
+nameserver 10.0.0.1
+
+@@=0
+@@proxies
+http_proxy=set
+NO_PROXY=10.0.0.0/24,.svc
+
+@@=0
+@@time
+Failed to connect to bus
+NTPSynchronized=no
+
+@@=0
+@@units
+Id=systemd-timesyncd.service
+LoadState=loaded
+ActiveState=inactive
+UnitFileState=enabled
+
+Id=chrony.service
+LoadState=not-found
+ActiveState=inactive
+UnitFileState=
+
+Id=ufw.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+
+Id=zramswap.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+
+Id=systemd-resolved.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+
+@@=0
+@@filters
+-P INPUT ACCEPT
+-P FORWARD DROP
+-A FORWARD -j ufw-forward
+
+@@=0
+@@apparmor
+Y
+
+@@=0
+@@processes
+kubelet
+etcd
+kubelet
+
+@@=0
+@@cni
+/etc/cni/net.d/10-weave.conflist
+
+@@=2
+@@pod-links
+cni0
+
+@@=0
+@@drivers
+cgroupDriver: systemd
+            SystemdCgroup = false
+
+@@=0
 @@clock-after
 1763708899.750000000
 
@@ -167,6 +277,41 @@ def test_the_answers_of_a_debian_node_become_typed_facts() -> None:
     assert (seen.owner, seen.kubeadm_state) == ("book", "in-progress")
     assert (seen.bridge_filter, seen.overlay, seen.selinux_enforcing) == (True, False, False)
     assert seen.clock == Clock(0.0, 0.25)
+
+
+def test_what_runs_and_what_the_network_is_like_become_facts_too() -> None:
+    seen = interpret({"host": "m1-k8s", "output": DEBIAN, "asked": 1763708899.0, "answered": 1763708900.0})
+    assert isinstance(seen, HostFacts)
+    assert (seen.os_family, seen.sudo, seen.forwards, seen.apparmor) == ("debian", True, False, True)
+    assert seen.swap_at_boot == ("/etc/fstab: /dev/sda2", "/etc/systemd/system/swap.swap", "zramswap.service")
+    assert seen.settings == ("/etc/sysctl.d/zz.conf:net.ipv4.ip_forward = 0",)
+    interface = seen.holding("10.0.0.11")
+    assert interface is not None
+    assert (interface.name, interface.mac, interface.mtu) == ("eth0", "36:40:2d:5f:54:52", 1500)
+    assert [(str(route.network), route.device) for route in seen.routes] == [
+        ("10.0.0.0/24", "eth0"),
+        ("169.254.169.254/32", "unreachable"),
+    ]
+    assert seen.names == Names(("127.0.1.1",), ("127.0.0.53",), True, ("10.0.0.1",))
+    assert seen.proxies == Proxies(("http_proxy",), ("10.0.0.0/24", ".svc"))
+    assert seen.time == Time(False, (), ("systemd-timesyncd",))
+    assert seen.firewall == Firewall(("ufw",), ("FORWARD",))
+    assert seen.earlier == Earlier(("etcd", "kubelet"), ("/etc/cni/net.d/10-weave.conflist",), ("cni0",))
+    assert seen.drivers == {"kubelet": "systemd", "containerd": "cgroupfs"}
+    assert seen.probe is None
+
+
+def test_what_a_machine_found_of_the_others_is_a_fact() -> None:
+    probe = {
+        "ports": {"tcp/6443": "bound"},
+        "reached": {"w1": {"tcp/10250": "open"}},
+        "mtu": {"w1": 1500},
+        "own_mtu": 1500,
+        "fsync_ms": 2.5,
+    }
+    seen = interpret({"host": "m1", "output": "", "asked": 1.0, "answered": 2.0, "probe": probe})
+    assert isinstance(seen, HostFacts)
+    assert seen.probe == Probe(**probe)
 
 
 def test_a_machine_that_answers_nothing_has_facts_that_the_rules_can_judge() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,21 @@ import pytest
 from kprov.addons.model import OpenPort
 from kprov.preflight import judge, rule_names
 from kprov.preflight.expectations import Needs
-from kprov.preflight.facts import Clock, Disk, Listener, Unreachable
+from kprov.preflight.facts import (
+    Clock,
+    Disk,
+    Earlier,
+    Firewall,
+    Interface,
+    Listener,
+    Names,
+    Probe,
+    Proxies,
+    Route,
+    Time,
+    Unreachable,
+)
+from kprov.preflight.questions import COMMANDS
 
 if TYPE_CHECKING:
     from kprov.preflight.expectations import Expectations
@@ -21,6 +36,8 @@ if TYPE_CHECKING:
 FLANNEL = {OpenPort("udp", 8472, "kernel"): "flannel"}
 WEAVE = {OpenPort("tcp", 6783, "weaver"): "weave", OpenPort("udp", 6783, "weaver"): "weave"}
 MODES = {"vxlan": ("ip_set", "vxlan"), "ipip": ("ip_set", "ipip"), "bgp": ("ip_set",)}
+OWN = ("10.0.0.11",)
+WITHOUT_SOCAT = frozenset({*COMMANDS, "apt-get"} - {"socat"})
 CALICO = Needs("calico", ("ip_set", "vxlan"), (), MODES)
 
 
@@ -55,8 +72,38 @@ def test_machines_as_they_should_be_give_no_finding(m1: HostFacts, w1: HostFacts
         ({"bridge_filter": False}, "kernel-features", "error", "br_netfilter"),
         ({"overlay": False}, "kernel-features", "error", "overlay"),
         ({"selinux_enforcing": True}, "selinux", "warning", "pods"),
+        ({"root": False, "sudo": False}, "privileged", "error", "there is no sudo"),
+        ({"os_family": ""}, "operating-system", "warning", "debian"),
+        ({"kernel": "3.9.0"}, "kernel-version", "error", "3.9.0"),
+        ({"commands": WITHOUT_SOCAT}, "commands", "info", "socat"),
+        ({"swap_at_boot": ("/etc/fstab: /swap.img",)}, "swap-off", "info", "/swap.img"),
+        ({"probe": Probe(fsync_ms=42.0)}, "disk-speed", "warning", "42 ms"),
+        ({"probe": Probe(fsync_ms=900.0)}, "disk-speed", "error", "900 ms"),
+        ({"names": Names((), ("10.0.0.1",))}, "own-name", "info", "nor DNS knows it"),
+        ({"names": Names(("10.9.9.9",), ("10.0.0.1",))}, "own-name", "error", "'m1' is 10.9.9.9"),
+        ({"names": Names(OWN, ("127.0.0.1",))}, "resolv-conf", "error", "/etc/resolv.conf names 127.0.0.1"),
+        ({"names": Names(OWN, ("127.0.0.53",), True, ("127.0.0.53",))}, "resolv-conf", "error", "resolve/resolv.conf"),
+        ({"names": Names(OWN, ())}, "resolv-conf", "warning", "names none"),
+        ({"routes": (Route(IPv4Network("10.244.3.0/24"), "wg0"),)}, "networks-free", "error", "reached by wg0"),
+        ({"routes": (Route(IPv4Network("10.96.0.0/12"), "tun0"),)}, "networks-free", "error", "of services"),
+        ({"proxies": Proxies(("http_proxy",), ("10.0.0.0/24", "svc", ".local"))}, "proxies", "warning",
+         "NO_PROXY leaves out 10.96.0.0/16, 10.244.0.0/16"),
+        ({"earlier": Earlier(("k3s", "kubelet"))}, "running-cluster", "error", "k3s, kubelet"),
+        ({"earlier": Earlier(networks=("/etc/cni/net.d/10-weave.conf",))}, "pod-networks", "warning", "10-weave"),
+        ({"earlier": Earlier(links=("cni0",))}, "pod-networks", "warning", "cni0"),
+        ({"drivers": {"kubelet": "cgroupfs", "containerd": "systemd"}}, "cgroup-drivers", "info", "says cgroupfs"),
+        ({"owner": "book", "drivers": {"kubelet": "cgroupfs"}}, "cgroup-drivers", "error", "containerd systemd"),
+        ({"time": Time(False, (), ("chrony",))}, "time-synchronised", "info", "chrony does not run"),
+        ({"time": Time(False, ("chrony",), ("chrony",))}, "time-synchronised", "warning", "no time from anywhere"),
+        ({"time": Time(False)}, "time-synchronised", "warning", "nothing is installed"),
+        ({"time": Time(True, ("chrony", "ntpd"))}, "time-synchronised", "warning", "chrony, ntpd"),
+        ({"settings": ("/etc/sysctl.d/zz.conf:net.ipv4.ip_forward=0",)}, "settings-kept", "warning", "zz.conf"),
+        ({"forwards": False}, "settings-kept", "info", "ip_forward is 0"),
+        ({"firewall": Firewall(("ufw",), ("INPUT",))}, "firewall", "warning", "ufw"),
+        ({"firewall": Firewall((), ("FORWARD",))}, "firewall", "warning", "FORWARD"),
+        ({"apparmor": True}, "apparmor", "info", "apparmor_parser"),
     ],
-)
+)  # fmt: skip
 def test_one_fault_on_one_machine_is_one_finding(
     fault: dict[str, object], rule: str, level: str, told: str, m1: HostFacts, w1: HostFacts, cluster: Expectations
 ) -> None:
@@ -80,6 +127,9 @@ def test_the_cluster_itself_is_no_obstacle_to_itself(m1: HostFacts, w1: HostFact
         kubeadm_state="member",
         leftovers=("/etc/kubernetes/admin.conf", "/var/lib/etcd/member"),
         disks=(Disk("/", 900, 50_000),),
+        earlier=Earlier(("etcd", "kubelet"), ("/etc/cni/net.d/10-kprov.conflist",), ("cni0",)),
+        routes=(Route(IPv4Network("10.244.1.0/24"), "eth0"), Route(IPv4Network("10.96.0.0/16"), "eth0")),
+        drivers={"kubelet": "systemd", "containerd": "systemd"},
         listeners=(
             Listener("*", 6443, "kube-apiserver"),
             Listener("127.0.0.1", 2379, "etcd"),
@@ -201,6 +251,83 @@ def test_clones_are_named_together(
     clone = replace(w1, **{field: getattr(m1, field)})
     found = {each.rule: each for each in judge({"m1": m1, "w1": clone}, cluster)}
     assert (found[rule].hosts, found[rule].level) == (("m1", "w1"), level)
+
+
+def on(address: str, mac: str = "", mtu: int = 1500) -> tuple[Interface, ...]:
+    """The one interface of a machine."""
+    return (Interface("eth0", mac, mtu, (IPv4Interface(address),)),)
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule", "hosts", "told"),
+    [
+        ({"interfaces": on("10.0.0.101/24", "mac-m1")}, "mac-unique", ("m1", "w1"), "mac-m1"),
+        ({"addresses": ("10.0.0.101", "10.0.0.11")}, "address-unique", ("w1", "m1"), "w1 has 10.0.0.11"),
+        ({"arch": "arm64"}, "same-architecture", ("m1",), "arm64: w1"),
+        ({"interfaces": on("10.0.0.101/25", "x")}, "one-segment", (), ""),
+        ({"interfaces": on("10.0.0.101/26", "x")}, "one-segment", ("w1",), "m1 lie outside 10.0.0.64/26"),
+    ],
+)
+def test_what_does_not_go_together_is_named(
+    fault: dict[str, object],
+    rule: str,
+    hosts: tuple[str, ...],
+    told: str,
+    m1: HostFacts,
+    w1: HostFacts,
+    cluster: Expectations,
+) -> None:
+    found = judge({"m1": m1, "w1": replace(w1, **fault)}, replace(cluster, one_segment=True))  # type: ignore[arg-type]
+    assert [(each.rule, each.hosts) for each in found] == ([(rule, hosts)] if hosts else [])
+    assert all(told in each.why for each in found)
+
+
+@pytest.mark.parametrize(
+    ("state", "port", "outcome", "is_told"),
+    [
+        ("bound", "tcp/6443", "open", False),
+        ("bound", "tcp/6443", "refused", True),
+        ("bound", "tcp/6443", "silent", True),
+        ("bound", "udp/4789", "silent", True),
+        ("held", "tcp/6443", "refused", False),
+        ("held", "udp/4789", "silent", False),
+        ("own", "tcp/6443", "refused", False),
+        ("own", "tcp/6443", "silent", True),
+        ("own", "udp/4789", "silent", False),
+        ("failed", "tcp/6443", "silent", False),
+    ],
+)
+def test_only_what_tells_that_packets_are_stopped_is_told(
+    state: str, port: str, outcome: str, is_told: bool, m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    there = replace(m1, probe=Probe(ports={port: state}))
+    here = replace(w1, probe=Probe(reached={"m1": {port: outcome}}))
+    found = judge({"m1": there, "w1": here}, cluster)
+    assert [(each.rule, each.hosts) for each in found] == ([("ports-reachable", ("m1",))] if is_told else [])
+    assert all(port.replace("/", " ") in each.why and "from w1" in each.why for each in found)
+
+
+def test_ports_that_the_same_machines_miss_are_told_together(
+    m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    there = replace(m1, probe=Probe(ports={"tcp/6443": "bound", "tcp/10250": "bound"}))
+    here = replace(w1, probe=Probe(reached={"m1": {"tcp/6443": "silent", "tcp/10250": "silent"}}))
+    (found,) = judge({"m1": there, "w1": here}, cluster)
+    assert found.why == "from w1: tcp 6443 (kube-apiserver), tcp 10250 (kubelet): no answer"
+    assert found.remedy == "Let tcp 6443, tcp 10250 through to m1, there and on the way."
+
+
+@pytest.mark.parametrize(("pods_mtu", "is_told"), [(None, True), (1400, True), (1350, False)])
+def test_a_path_that_is_narrower_than_its_ends_is_told_unless_pods_send_less(
+    pods_mtu: int | None, is_told: bool, m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    facts = {
+        "m1": replace(m1, probe=Probe(mtu={"w1": 1400}, own_mtu=1500)),
+        "w1": replace(w1, probe=Probe(mtu={"m1": 1500}, own_mtu=1500)),
+    }
+    found = judge(facts, replace(cluster, pods_mtu=pods_mtu))
+    assert [(each.rule, each.level, each.hosts) for each in found] == [("path-mtu", "warning", ("m1",))] * is_told
+    assert all("of 1500 bytes, 1400 come through to and from w1" in each.why for each in found)
 
 
 @pytest.mark.parametrize(("ahead_s", "level"), [(1.5, None), (5.0, "warning"), (120.0, "error")])
