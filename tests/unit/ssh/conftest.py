@@ -146,7 +146,7 @@ class Server:
 
 
 def _quietly(work, *arguments) -> None:
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+    with contextlib.suppress(OSError, EOFError, ValueError, paramiko.SSHException):  # ValueError: a pipe closed since
         work(*arguments)
 
 
