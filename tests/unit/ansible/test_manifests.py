@@ -161,8 +161,17 @@ def test_what_belongs_to_others_is_changed_but_never_deleted(api, have):
     dns = thing("coredns")
     dns["metadata"]["annotations"] = {kprov_manifests.KEEP: "true"}
     have(coredns=[dns])
-    assert have(known=["shop"])["objects"] == []
-    assert "coredns" in api.names("ConfigMap")
+    assert api.names("ConfigMap") == ["coredns", "kprov-addon-coredns"]
+    assert have(coredns=[dns])["changed"] is False
+    assert have(known=["shop"])["objects"] == ["coredns is not looked after any more"]
+    assert api.names("ConfigMap") == ["coredns"]
+
+
+def test_the_rest_of_an_object_that_is_only_tuned_is_not_missed(api, have):
+    dns = thing("coredns", "Deployment", "apps/v1", "kube-system", spec={"replicas": 3})
+    dns["metadata"]["annotations"] = {kprov_manifests.KEEP: "true"}
+    have(coredns=[dns], shop=[CONFIG])
+    assert [("--validate=false" in words) for words in api.applied] == [False, False, False, True]
 
 
 def node(name, **labels):

@@ -70,6 +70,8 @@ CLIENT_SIDE = ("APIService",)
 """The aggregator of Kubernetes 1.20 panics on server-side apply: FieldManager must be installed to run apply."""
 APPLY_OLD = ["apply", "--output=json", "--filename=-"]
 APPLY = ["apply", "--server-side", "--force-conflicts", "--field-manager=kprov", "--output=json", "--filename=-"]
+APPLY_PART = [*APPLY, "--validate=false"]
+"""For objects of which only a part is stated: kubectl would miss the rest, the API server has it."""
 SYSTEM = "kube-system"
 SET = "kprov.io/addon-set"
 LABEL = "kprov.io/addon"
@@ -199,10 +201,10 @@ class Cluster:
 
     def apply(self, documents):
         """The objects as they are after having been applied; tried again while a kind or a webhook is not there yet."""
-        sides = ([], [])
+        ways = (APPLY, []), (APPLY_PART, []), (APPLY_OLD, [])
         for document in documents:
-            sides[document["kind"] in CLIENT_SIDE].append(document)
-        return {**self._apply(APPLY, sides[0]), **self._apply(APPLY_OLD, sides[1])}
+            ways[2 if document["kind"] in CLIENT_SIDE else bool(kept(document))][1].append(document)
+        return {key: now for words, part in ways for key, now in self._apply(words, part).items()}
 
     def _apply(self, words, documents):
         if not documents:
@@ -257,7 +259,7 @@ def converge(cluster, wanted, known):
         ours = owned(documents)
         before = records.get(name, [])
         gained = set(map(ref, ours)) - set(map(ref, before))
-        if gained:
+        if gained or name not in records:
             cluster.apply([record(name, [*before, *(each for each in ours if ref(each) in gained)])])
     everything = [document for documents in wanted.values() for document in documents]
     old, new = cluster.look(everything), cluster.apply(everything)
@@ -278,6 +280,8 @@ def converge(cluster, wanted, known):
         cluster.delete(ours if name in wanted else [*ours, stub(record(name, ()))])
         told += ["%s deleted" % named(each) for each in ours]
         told += ["%s released" % named(each) for each in others]
+        if name not in wanted and not before:
+            told.append("%s is not looked after any more" % name)
         if name in wanted and gone:
             cluster.apply([record(name, owned(left))])
     return told
