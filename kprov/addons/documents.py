@@ -14,7 +14,7 @@ import yaml
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from kprov.addons.model import Document
     from kprov.spec.flaw import Value
@@ -227,6 +227,20 @@ def with_images(documents: Sequence[Document], names: Mapping[str, str]) -> tupl
     copies = tuple(map(deepcopy, documents)) if names else tuple(documents)
     for each in (each for document in copies for each in containers(document)):
         each["image"] = names.get(str(each["image"]), each["image"])
+    return copies
+
+
+def never_pulled(documents: Sequence[Document], images: Collection[str]) -> tuple[Document, ...]:
+    """The objects with no container that would ask a registry for one of these images, which nodes get otherwise.
+
+    >>> pod: Document = {"kind": "Pod", "spec": {"containers": [{"image": "a", "imagePullPolicy": "Always"}]}}
+    >>> containers(never_pulled([pod], ["a"])[0])
+    [{'image': 'a', 'imagePullPolicy': 'IfNotPresent'}]
+    """
+    copies = tuple(map(deepcopy, documents)) if images else tuple(documents)
+    for each in (each for document in copies for each in containers(document)):
+        if each["image"] in images and each.get("imagePullPolicy") == "Always":
+            each["imagePullPolicy"] = "IfNotPresent"
     return copies
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 # The grammar of github.com/distribution/reference v0.5, as far as names of images use it.
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -42,6 +46,41 @@ def tag_of(reference: str) -> str:
     'v3.24.5'
     """
     return reference.partition("@")[2] or reference.rpartition(":")[2]
+
+
+def stand_in(reference: str, held: Collection[str]) -> str:
+    """The image that a person brought under another name than the one asked for; empty where there is none, or no need.
+
+    Archives of ``docker save`` hold no digest, so that a tag beside a digest will do; and who has a registry or a proxy
+    of their own saves images under its name, so that the same repository and tag of one other registry will do.
+
+    >>> stand_in("quay.io/shop/agent:v1@sha256:" + 64 * "0", ["quay.io/shop/agent:v1"])
+    'quay.io/shop/agent:v1'
+    >>> stand_in("docker.io/shop/agent:v1", ["proxy.example:5000/hub/shop/agent:v1", "docker.io/shop/agent:v2"])
+    'proxy.example:5000/hub/shop/agent:v1'
+    >>> stand_in("shop/agent:v1", ["docker.io/shop/agent:v1"]), stand_in("a.example/agent:v1", ["b.example/agent:v1"])
+    ('', '')
+
+    Args:
+        reference: as a manifest has it.
+        held: names in normal form.
+
+    Raises:
+        ValueError: the reference is no name of an image.
+    """
+    if normal(reference) in held:
+        return ""
+    tagged, at, _ = reference.partition("@")
+    if at and ":" not in tagged.rpartition("/")[2]:
+        return ""
+    name = normal(tagged)
+    if name in held:
+        return name
+    path = name.partition("/")[2]
+    if "/" not in path:  # one word alone names too many things
+        return ""
+    others = {other for other in held if f"/{other.partition('/')[2]}".endswith(f"/{path}")}
+    return others.pop() if len(others) == 1 else ""
 
 
 def _with_registry(name: str) -> str:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from kprov.addons.catalog import catalog
 from kprov.addons.charts import left_out
 from kprov.addons.chosen import chosen
-from kprov.addons.documents import images_of, to_text, with_images
+from kprov.addons.documents import images_of, never_pulled, to_text, with_images
 from kprov.addons.together import check_together
 from kprov.bundle import charts
 from kprov.bundle.files import path_of
 from kprov.bundle.helm import VERSION
 from kprov.bundle.imports import references
-from kprov.bundle.references import normal
+from kprov.bundle.references import normal, stand_in
 from kprov.bundle.store import sha256_of
 from kprov.errors import InputError
 from kprov.phases.supported import line_of
@@ -96,7 +96,8 @@ def rendered(addons: Sequence[Addon], files: Mapping[str, bytes], held: Collecti
     """Each add-on as text; ``files`` are contents by URL and by path.
 
     An image that the makers' manifest calls ``latest`` is called by its version. Where only the makers' name is among
-    ``held``, the images that a person brought, it keeps that name.
+    ``held``, the images that a person brought, it keeps that name. What was brought under another registry's name is
+    called by that; and what was brought is never pulled.
 
     Raises:
         InputError: a file is not the manifest that it should be, or two add-ons take objects from each other.
@@ -131,11 +132,16 @@ def _rendered(addon: Addon, files: Mapping[str, bytes], held: Collection[str]) -
     kept = {ours: theirs for ours, theirs in names.items() if ours not in held and theirs in held}
     documents = with_images(addon.objects(files), kept)
     try:
+        others = {image: other for image in images_of(documents) if (other := stand_in(image, held))}
+        documents = with_images(documents, others)
+        documents = never_pulled(documents, [image for image in images_of(documents) if normal(image) in held])
         images = tuple(dict.fromkeys(map(normal, images_of(documents))))
     except ValueError as error:
         remedy = "Write every image by its name, with registry and tag."
         raise InputError(str(error), where=f"the manifests of {addon.name}", remedy=remedy) from error
-    notes = (*addon.notes, *(note for chart in addon.charts for note in _hooks_left_out(addon, chart, files)))
+    told = tuple(f"{addon.name} runs {other}, which you imported, as {image}." for image, other in others.items())
+    hooks = (note for chart in addon.charts for note in _hooks_left_out(addon, chart, files))
+    notes = (*addon.notes, *hooks, *told)
     return Rendered(addon.name, addon.version, documents, images, notes, addon.alarms, addon.secrets)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kprov.bundle import charts, files, lockfile
 from kprov.bundle.ensure import elsewhere_for, ensure, machine_architecture, sources_for
@@ -13,6 +13,7 @@ from kprov.bundle.imports import references
 from kprov.bundle.model import Wanted
 from kprov.bundle.packages.host import architecture
 from kprov.bundle.packages.workshop import DebianWorkshop
+from kprov.errors import InputError
 from kprov.events import Notice
 from kprov.phases.addons import asked, charts_of, own_files, rendered, upstreams
 from kprov.phases.base import Context, Done
@@ -20,14 +21,17 @@ from kprov.phases.supported import line_of
 from kprov.release.catalog import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Final
+    from collections.abc import Mapping, Sequence
 
     from kprov.addons.model import Addon
     from kprov.bundle.model import Artifact
+    from kprov.events import LeftOut
     from kprov.lab.provider import Provider
     from kprov.phases.addons import Rendered
     from kprov.spec.load import Loaded
+
+_CUT_OFF: Final = ("podman", "docker")
+"""Labs of containers have a network of their own, which leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class EnsureBundle:
         for part in bundle.lock.left_out:
             context.emit(Notice("warning", f"{part.name} is left out: {part.why}", part.consequence))
         written = lockfile.write(bundle.lock, context.paths.lock)
+        if spec.lab and spec.lab.provider in _CUT_OFF:
+            _refuse_without(made, bundle.lock.left_out)
         size_mib = sum(artifact.size for artifact in bundle.lock.artifacts) >> 20
         summary = f"Kubernetes {bundle.lock.kubernetes} from {bundle.lock.source}, {size_mib} MiB"
         context = replace(context, bundle=bundle, addons=made)
@@ -98,6 +104,27 @@ def _rendered_charts(
         return {}
     program = HelmProgram(context.store / helm.path)
     return charts.render(charts_of(addons), contents, context.store, lambda: program, helm.version, context.emit)
+
+
+def _refuse_without(addons: Sequence[Rendered], left_out: Sequence[LeftOut]) -> None:
+    """Refuse add-ons that would wait for images for ever, on machines that reach no registry.
+
+    Raises:
+        InputError: an image is in no archive and can not be made; with all of them.
+    """
+    why = {part.name: part.why for part in left_out}
+    lacking = {image: addon.name for addon in addons for image in addon.images if image in why}
+    if not lacking:
+        return
+    words = " ".join(lacking)
+    raise InputError(
+        f"{'an image is' if len(lacking) == 1 else f'{len(lacking)} images are'} missing, "
+        "and the lab's machines reach no registry",
+        where=", ".join(dict.fromkeys(lacking.values())),
+        why="; ".join(f"{image}: {why[image]}" for image in lacking),
+        remedy=f"Where there is a registry, pull and save them (podman save -m -o images.tar {words}); "
+        "then run: kprov bundle import images.tar",
+    )
 
 
 def _wanted(context: Context, addons: tuple[Rendered, ...], *, update: bool) -> Wanted:

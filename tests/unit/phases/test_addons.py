@@ -120,6 +120,30 @@ def test_an_image_that_nobody_has_is_told_with_the_way_out(tmp_path: Path, event
     assert "kprov bundle import" in notice.remedy
 
 
+LAB = "lab: {provider: podman, subnet: 10.0.0.0/24}\n"
+
+
+def test_a_lab_without_a_registry_is_refused_for_an_image_that_nobody_has(tmp_path: Path, events: list[Event]) -> None:
+    with pytest.raises(InputError, match="an image is missing") as caught:
+        gather(context(tmp_path, events, network() + LAB))
+    assert IMAGE in str(caught.value.why)
+    assert f"podman save -m -o images.tar {IMAGE}" in caught.value.remedy
+    assert "kprov bundle import images.tar" in caught.value.remedy
+    bring([write(tmp_path / "agent.tar", layout(IMAGE))], tmp_path / "store", "amd64", silent)
+    gather(context(tmp_path, events, network() + LAB))
+
+
+def test_an_image_saved_from_a_registry_of_ones_own_is_called_by_its_name(tmp_path: Path, events: list[Event]) -> None:
+    theirs = "proxy.example/hub/shop/agent:1"
+    bring([write(tmp_path / "agent.tar", layout(theirs))], tmp_path / "store", "amd64", silent)
+    done = gather(context(tmp_path, events, network() + LAB))
+    assert done.addons[0].images == (theirs,)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        f"network runs {theirs}, which you imported, as {IMAGE}."
+    ]
+    assert recalled(done.loaded, done.release, done.store) == done.addons
+
+
 def test_what_is_to_be_known_of_an_add_on_is_told(tmp_path: Path, events: list[Event]) -> None:
     gather(context(tmp_path, events, "network: {plugin: bridge}\n"))
     (notice,) = [event for event in events if isinstance(event, Notice)]
