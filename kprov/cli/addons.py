@@ -108,26 +108,41 @@ def _change(file: Path, name: str, change: Callable[[str], str], *, yes_really: 
     Raises:
         InputError: it cannot be used, neither before nor after; nothing was written.
     """
-    from kprov.spec.files import read_text, rewrite  # noqa: PLC0415 - help needs none of these
+    from kprov.spec.files import alone, read_text, rewrite  # noqa: PLC0415 - help needs none of these
     from kprov.spec.load import loads  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    text = read_text(file)
-    loads(text, str(file), WAIVABLE)
-    changed = change(text)
-    if changed == text:
-        click.echo(f"{file}: nothing to change for {name}")
-        return
-    chosen = _checked(changed, file, name, yes_really=yes_really)
-    rewrite(file, changed)
+    with alone(file):
+        text = read_text(file)
+        loads(text, str(file), WAIVABLE)
+        changed = change(text)
+        if changed == text:
+            click.echo(f"{file}: nothing to change for {name}")
+            return
+        chosen = _checked(changed, file, name, yes_really=yes_really)
+        rewrite(file, changed, text)
     click.echo(f"{file}:")
     for line in unified_diff(text.splitlines(), changed.splitlines(), n=0, lineterm=""):
         if not line.startswith(("---", "+++", "@@")):
             click.echo(f"  {line[0]} {line[1:]}")
     for addon in chosen:
-        for note in (*addon.alarms, *addon.notes):
+        for alarm in addon.alarms:
+            click.echo(f"warning: {alarm}")
+        for note in addon.notes:
             click.echo(f"note: {note}")
-    click.echo("'kprov up' brings the cluster to it.")
+    click.echo(f"'kprov up{' --yes-really' if _dangerous(changed, file) else ''}' brings the cluster to it.")
+
+
+def _dangerous(text: str, file: Path) -> bool:
+    """Whether `kprov up` refuses this file unless it is told to take it as it is."""
+    from kprov.errors import SpecError  # noqa: PLC0415 - help needs none of these
+    from kprov.spec.load import loads  # noqa: PLC0415
+
+    try:
+        loads(text, str(file))
+    except SpecError:
+        return True
+    return False
 
 
 def _checked(text: str, file: Path, name: str, *, yes_really: bool) -> tuple[Addon, ...]:

@@ -85,10 +85,10 @@ def kprov(context: click.Context) -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    for name in ("SIGTERM", "SIGHUP"):
+    """The entry point, once everything is loaded."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name)
-        if signal.getsignal(number) is signal.SIG_DFL:  # a parent that ignores it (nohup) is obeyed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a parent that ignores it (nohup) is obeyed
             signal.signal(number, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the locale cannot write is no reason to fail

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kprov.errors import InputError, Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_BYTES = 1 << 20
 """A file of 5000 nodes written one by one, without ranges, has about 500 KiB."""
@@ -51,12 +57,38 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def rewrite(path: Path, text: str) -> None:
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have a cluster file for oneself, from reading it to writing it: other commands that change it wait.
+
+    Its folder is locked, because the file itself is replaced when it is written; where a file system knows no locks,
+    ``rewrite`` still sees that another was faster.
+    """
+    handle = -1
+    with suppress(OSError):
+        handle = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def rewrite(path: Path, text: str, before: str) -> None:
     """Put another text into a cluster file, in one step; its mode, and a link that leads to it, stay.
 
+    Args:
+        path: the file.
+        text: what it is to hold.
+        before: what was read from it: where it holds something else by now, an editor's save say, that is kept.
+
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written, or was changed meanwhile.
     """
+    if read_text(path) != before:
+        remedy = "Run the same command again."
+        raise InputError("the cluster file was changed by somebody else meanwhile", where=str(path), remedy=remedy)
     target = path.resolve()
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".kprov-") as folder:

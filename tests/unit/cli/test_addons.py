@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -139,3 +142,28 @@ def test_the_list_for_people(run: Run) -> None:
     lines = {line.split()[0]: line for line in run("addons", "list").splitlines()}
     assert "none for 1.20" in lines["metallb"]
     assert lines["calico"].split()[1:4] == ["network", "yes", "3.24.5"]
+
+
+def test_what_another_changes_meanwhile_is_not_lost(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kprov.addons import switch  # noqa: PLC0415 - it is patched here alone
+
+    enable, faster = switch.enable, FILE.replace("shop ", "other")
+
+    def slow(text: str, *rest: str) -> str:
+        Path("cluster.yaml").write_text(faster)
+        return enable(text, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(switch, "enable", slow)
+    assert "changed by somebody else" in run("addons", "enable", "metrics-server", code=2)
+    assert Path("cluster.yaml").read_text() == faster
+
+
+def test_commands_that_change_the_file_wait_for_each_other(run: Run) -> None:
+    handle = os.open(".", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(run, "addons", "enable", "metrics-server")
+        Path("cluster.yaml").write_text(FILE + "addons:\n  local-path-provisioner: {}\n")
+        os.close(handle)
+        other.result()
+    assert "local-path-provisioner: {}\n  metrics-server: {}\n" in Path("cluster.yaml").read_text()
