@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from kprov.addons.networks import calico
 from kprov.inventory.model import Variables
 from kprov.release import addons, control_plane, kubeadm
+from kprov.release.catalog import minor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,10 +107,16 @@ def variables(
         "network_plugin": spec.network.plugin,
         "network_pods": str(spec.network.pods),
         "network_nodes": nodes,
+        "network_slices_port": calico.SLICES_PORT if _lacks_slices(spec) else 0,
         **_addons(spec, release, deliveries),
     }
     hosts = {name: _of_node(spec, release, machines, deliveries, name, node) for name, node in spec.nodes.items()}
     return Variables(group=group, hosts=hosts)
+
+
+def _lacks_slices(spec: ClusterSpec) -> bool:
+    """Whether a Kubernetes that lacks what its network reads is helped out."""
+    return calico.lacks_slices(spec.network.plugin, minor_of(spec.kubernetes.version))
 
 
 def _addons(spec: ClusterSpec, release: Release, deliveries: Deliveries) -> dict[str, JSON]:

@@ -32,10 +32,18 @@ class Cluster:
 
     @classmethod
     def of(
-        cls, folder: Path, name: str, third: int, nodes: str, *, network: str = "plugin: bridge", lab: bool = True
+        cls,
+        folder: Path,
+        name: str,
+        third: int,
+        nodes: str,
+        *,
+        network: str = "plugin: bridge",
+        lab: bool = True,
+        second: int = 99,
     ) -> Cluster:
         """Write the cluster file; ``nodes`` are the lines below ``nodes:``, with ``{net}`` for the subnet's start."""
-        net = f"10.99.{third}"
+        net = f"10.{second}.{third}"
         text = (
             f"cluster: {name}\nkubernetes: {{version: 1.20.2}}\nnetwork: {{{network}}}\nbundle: {{source: packages}}\n"
         )
@@ -67,10 +75,12 @@ class Cluster:
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         return done.stdout
 
-    def on(self, node: str, command: str) -> str:
-        """What a command on a node prints."""
+    def on(self, node: str, command: str, text: str = "") -> str:
+        """What a command on a node prints; it reads the text."""
         argv = ["ssh", "-F", str(self.folder / "artifacts/ssh/config"), node, command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{command} on {node}: {done.stderr[-2000:]}"
+        return done.stdout
 
     def kubectl(self, *words: str) -> dict[str, object]:
         """What kubectl on this machine says, by the fetched kubeconfig, as data."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kprov.addons.catalog import Catalogued, as_numbers
 from kprov.addons.documents import changed, container, mapping, parse, set_env
 from kprov.addons.finish import finished
+from kprov.addons.shapes import thing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,9 @@ _POOL: Final = {
 _BIRD_PROBES: Final = ("-bird-live", "-bird-ready")
 _POLICY_V1: Final = (1, 21)
 """policy/v1 and discovery.k8s.io/v1 came with this Kubernetes: the release notes of 1.21."""
-_SLICES_V1: Final = (3, 23)
-"""From this version on Calico reads discovery.k8s.io/v1: github.com/projectcalico/calico, issue 6129."""
+SLICES_PORT: Final = 10261
+"""Where a control plane serves EndpointSlices to its own API server (the role network, entry slices)."""
+_SLICES: Final = "kprov-endpoint-slices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class Calico(Catalogued):
     @property
     def notes(self) -> tuple[str, ...]:
         """Where a version meets a Kubernetes that its makers do not test it with."""
-        if as_numbers(self.minor) < _POLICY_V1 and as_numbers(self.version) >= _SLICES_V1:
+        if lacks_slices(self.name, self.minor):
             note = (
                 f"Calico {self.version} reads EndpointSlices of discovery.k8s.io/v1, which Kubernetes {self.minor} "
-                "does not serve: Felix waits for them, and calico-node is not ready before it has them."
+                f"does not serve: {_SLICES}.service on control planes does, out of the older version."
             )
             return (note,)
         return ()
@@ -68,8 +70,8 @@ class Calico(Catalogued):
         documents = parse(files[source.url], source.url)
         documents = changed(documents, "ConfigMap", "calico-config", self._configure)
         documents = changed(documents, "DaemonSet", "calico-node", self._edit_node)
-        if as_numbers(self.minor) < _POLICY_V1:
-            documents = tuple(map(_of_policy_v1beta1, documents))
+        if lacks_slices(self.name, self.minor):
+            documents = (*map(_of_policy_v1beta1, documents), *_slices())
         return finished(documents, self.name)
 
     def _configure(self, config: Document) -> None:
@@ -91,6 +93,38 @@ class Calico(Catalogued):
                 action["command"] = (
                     [each for each in command if each not in _BIRD_PROBES] if isinstance(command, list) else []
                 )
+
+
+def lacks_slices(plugin: str, minor: str) -> bool:
+    """Whether a network reads EndpointSlices in a version that this Kubernetes does not serve.
+
+    Every Calico of the catalog does: from 3.23 on, says github.com/projectcalico/calico, issue 6129.
+
+    >>> lacks_slices("calico", "1.20"), lacks_slices("calico", "1.33"), lacks_slices("flannel", "1.20")
+    (True, False, False)
+    """
+    return plugin == "calico" and as_numbers(minor) < _POLICY_V1
+
+
+def _slices() -> tuple[Document, ...]:
+    """What leads requests for discovery.k8s.io/v1 to the server at each API server's own side.
+
+    Its priority is the lowest, so that whoever has no wish gets the version that Kubernetes serves itself.
+    """
+    space = "kube-system"
+    where: Document = {"type": "ExternalName", "externalName": "localhost"}
+    spec: Document = {
+        "group": "discovery.k8s.io",
+        "version": "v1",
+        "groupPriorityMinimum": 1,
+        "versionPriority": 1,
+        "insecureSkipTLSVerify": True,
+        "service": {"name": _SLICES, "namespace": space, "port": SLICES_PORT},
+    }
+    return (
+        thing("v1", "Service", _SLICES, space, {"spec": where}),
+        thing("apiregistration.k8s.io/v1", "APIService", "v1.discovery.k8s.io", parts={"spec": spec}),
+    )
 
 
 def _of_policy_v1beta1(document: Document) -> Document:

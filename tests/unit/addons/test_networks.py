@@ -225,7 +225,16 @@ def test_objects_are_labelled_but_not_their_pods_and_made_the_same_each_time(set
 
 def test_definitions_come_before_what_is_made_of_them():
     kinds = [each["kind"] for each in objects(calico())]
-    assert kinds == ["CustomResourceDefinition", "PodDisruptionBudget", "ConfigMap", "DaemonSet"]
+    assert kinds[:4] == ["CustomResourceDefinition", "PodDisruptionBudget", "ConfigMap", "DaemonSet"]
+
+
+def test_calico_finds_the_slices_that_kubernetes_does_not_serve_in_the_version_that_it_reads():
+    made = {each["kind"]: each for each in objects(calico())}
+    service, api = made["Service"], made["APIService"]
+    assert service["spec"] == {"type": "ExternalName", "externalName": "localhost"}
+    assert api["metadata"]["name"] == "v1.discovery.k8s.io"
+    assert api["spec"]["service"]["name"] == service["metadata"]["name"]
+    assert not [each for each in objects(calico(kubernetes="1.36.4")) if each["kind"] == "APIService"]
 
 
 @pytest.mark.parametrize("settings", ["plugin: calico", "plugin: weave", "plugin: flannel"])
