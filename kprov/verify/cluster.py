@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify import probe
 from kprov.verify.asking import DEADLINE_S, POLL_S, refusal
+from kprov.verify.balancer import Balanced, try_balancer
 from kprov.verify.logs import ask_logs
 from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _MOST_MACHINES: Final = 32
 """So many are asked at the same time."""
-_JOBS: Final = 7
+_JOBS: Final = 8
 """Threads beside those; each job has its own, as they wait for each other."""
 
 
@@ -81,6 +82,7 @@ class ClusterUnderTest:
         self._trip = self._pool.submit(self._try_volume)
         self._policy = self._pool.submit(self._try_policy)
         self._workload = self._pool.submit(self._try_workload)
+        self._balanced = self._pool.submit(self._try_balancer)
         self._answers = {target.name: self._pool.submit(self._ask_machine, target) for target in settings.targets}
 
     @property
@@ -161,6 +163,11 @@ class ClusterUnderTest:
             view.result() if view and not view.exception() else None,
             {name: each.result() for name, each in answered.items() if not each.exception()},
         )
+
+    @property
+    def balanced(self) -> Balanced:
+        """What came of a service of the type LoadBalancer. Raises as ``probe`` does."""
+        return self._balanced.result()
 
     def close(self) -> None:
         """Stop what still waits, end all threads and remove the probe with all that jobs made beside it.
@@ -297,6 +304,11 @@ class ClusterUnderTest:
             return NOT_TRIED
         machine, _ = self._entry.result()
         return try_workload(machine.ask, self._namespace, self._stop)
+
+    def _try_balancer(self) -> Balanced:
+        machine, _ = self._entry.result()
+        needed = self.settings.promised.pools and self.probe.behind and not self._stop.is_set()
+        return try_balancer(machine.ask, self._namespace, self._stop) if needed else Balanced()
 
 
 def _gone(answer: Answer) -> bool:

@@ -64,6 +64,16 @@ def guard(namespace: str) -> dict[str, dict[str, object]]:
     }
 
 
+def balanced(namespace: str) -> dict[str, dict[str, dict[str, object]]]:
+    """A service of the type LoadBalancer before the pods, by the API path that it is created at."""
+    return {
+        f"/api/v1/namespaces/{namespace}/services": {
+            "metadata": {"name": f"{NAME}-balanced"},
+            "spec": {"type": "LoadBalancer", "selector": _PODS, "ports": [{"port": 80, "targetPort": PORT}]},
+        }
+    }
+
+
 def claim(namespace: str, storage_class: str) -> dict[str, dict[str, object]]:
     """A claim to a small volume, by the API path that it is created at."""
     return {

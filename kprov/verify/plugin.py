@@ -152,6 +152,7 @@ def _promised(settings: Settings) -> dict[str, Sequence[object]]:
         "storage_class": promised.storage,
         "default_class": [each for each in promised.storage if each.default],
         "metrics": ["metrics-server"] if promised.metrics else [],
+        "balancer": ["metallb"] if promised.pools else [],
         "door": promised.doors,
         "open_door": [each for each in promised.doors if each.open],
         "workloads": [settings.cluster] if settings.workload else [],

@@ -87,6 +87,7 @@ class Door:
 class Promises:
     """Everything beside Kubernetes itself that the cluster is held to.
 
+    ``pools`` are the addresses that services of the type LoadBalancer are given, as ranges or networks.
     ``sets`` are the names of the add-ons, the network's among them where it has objects; ``workloads`` are all theirs.
     """
 
@@ -96,6 +97,7 @@ class Promises:
     storage: tuple[Storage, ...] = ()
     doors: tuple[Door, ...] = ()
     metrics: bool = False
+    pools: tuple[str, ...] = ()
 
     @property
     def plugin_workloads(self) -> tuple[Workload, ...]:
@@ -131,6 +133,7 @@ def promises(spec: ClusterSpec, objects: Mapping[str, Sequence[Document]]) -> Pr
         storage=tuple(_storage(made.get(_LOCAL_PATH, ()), default=_is_default(spec))),
         doors=tuple(_doors(spec, made.get(DASHBOARD, ()))),
         metrics=METRICS in wanted,
+        pools=tuple(map(str, spec.addons.metallb.addresses)) if spec.addons.metallb else (),
     )
 
 

@@ -176,5 +176,6 @@ def from_json(text: str) -> Settings:
         storage=tuple(Storage(**each) for each in told["storage"]),
         doors=tuple(Door(**each) for each in told["doors"]),
         metrics=told["metrics"],
+        pools=tuple(told["pools"]),
     )
     return Settings(**data)

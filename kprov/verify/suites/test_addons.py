@@ -2,6 +2,7 @@
 
 import pytest
 
+from kprov.verify.balancer import holds
 from kprov.verify.services import answers_well, ports, shut, urls
 from kprov.verify.workloads import shortage
 
@@ -48,6 +49,18 @@ def test_metrics(node, metrics, cluster, settings, serving):
     if node.name not in cluster.view.ready_nodes:
         pytest.skip("the node is not Ready")
     assert node.name in answers.measured, f"it knows {', '.join(sorted(answers.measured)) or 'no node'}"
+
+
+def test_balancer(balancer, cluster, settings, evidence):
+    """a service of the type LoadBalancer answers"""
+    if not cluster.probe.behind:
+        pytest.skip("it has no pod behind it")
+    seen, pools = cluster.balanced, settings.promised.pools
+    assert not seen.refused, seen.refused
+    assert seen.address, f"{balancer} gave it no address of {', '.join(pools)}"
+    evidence(f"{seen.address}: {seen.answer.text.strip()}")
+    assert any(holds(pool, seen.address) for pool in pools), f"{seen.address} is in none of {', '.join(pools)}"
+    assert seen.answer.ok, f"{seen.address}: {seen.answer.text.strip() or 'nobody answers'}"
 
 
 def _answered(answer):

@@ -18,7 +18,7 @@ SPEC = ClusterSpec.model_validate(
             "w1": {"address": "10.0.0.31", "roles": ["worker"]},
         },
         "etcd": {"topology": "external"},
-        "addons": {"local-path-provisioner": {}},
+        "addons": {"local-path-provisioner": {}, "metallb": {"addresses": ["10.0.0.200-10.0.0.210"]}},
     }
 )
 OBJECTS = [
@@ -32,6 +32,7 @@ def test_settings_reach_the_test_process_unchanged() -> None:
     settings = settings_for(SPEC, Path("artifacts/ssh/config"), made, without_dns="no images", shared_kernel=True)
     assert settings.promised.storage
     assert settings.promised.workloads
+    assert settings.promised.pools == ("10.0.0.200-10.0.0.210",)
     assert from_json(to_json(settings)) == settings
     assert Path(settings.ssh_config).is_absolute()
     assert (settings.endpoint_host, settings.endpoint_port) == ("api.book.internal", 8443)
