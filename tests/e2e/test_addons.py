@@ -21,6 +21,8 @@ FLANNEL = "/etc/cni/net.d/10-flannel.conflist"
 SUBNET = "/run/flannel/subnet.env"
 PROBES = "kprov-verify-"
 METRICS = "  metrics-server: {}\n"
+PATIENCE_S = 240
+"""How long something may take that takes seconds on a machine with nothing else to do."""
 KINDS = (
     "apiservices,clusterrolebindings,clusterroles,configmaps,daemonsets,deployments,namespaces,podsecuritypolicies,"
     "rolebindings,roles,serviceaccounts,services,storageclasses"
@@ -51,9 +53,9 @@ def until_well(cluster: Cluster, heal: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         heal()
-        admin(cluster, "-n kube-system rollout status ds/kube-flannel-ds --timeout 50s")
-        admin(cluster, "-n kube-system rollout status deployment/coredns --timeout 50s")
-        admin(cluster, "wait nodes --all --for condition=Ready --timeout 50s")
+        admin(cluster, f"-n kube-system rollout status ds/kube-flannel-ds --timeout {PATIENCE_S}s")
+        admin(cluster, f"-n kube-system rollout status deployment/coredns --timeout {PATIENCE_S}s")
+        admin(cluster, f"wait nodes --all --for condition=Ready --timeout {PATIENCE_S}s")
 
 
 def restart_flannel(cluster: Cluster, node: str) -> None:
@@ -123,7 +125,7 @@ def test_verification_leaves_nothing_behind(addons: Cluster) -> None:
         return [name for kind, name in names if kind == "PersistentVolume" or PROBES in name]
 
     proof(addons)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE_S
     while left():
         assert time.monotonic() < deadline, left()
         time.sleep(2)
@@ -164,7 +166,7 @@ def test_the_networks_image_cannot_be_had(addons: Cluster) -> None:
     image = "quay.io/coreos/flannel:v0.0.0"
     with until_well(addons, lambda: addons.kprov("up", "--skip", "verify")):
         admin(addons, f"-n kube-system set image ds/kube-flannel-ds kube-flannel={image}")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while "ImagePull" not in admin(addons, "-n kube-system get pods -l app=flannel"):
             assert time.monotonic() < deadline, "no pod ever asked for the image"
             time.sleep(1)
@@ -177,7 +179,7 @@ def test_the_network_crashes(addons: Cluster) -> None:
     edit = '[{"op": "replace", "path": "/spec/template/spec/containers/0/args/2", "value": "--iface=nowhere0"}]'
     with until_well(addons, lambda: addons.kprov("up", "--skip", "verify")):
         admin(addons, f"-n kube-system patch ds/kube-flannel-ds --type json -p '{edit}'")
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + PATIENCE_S
         while "CrashLoop" not in admin(addons, "-n kube-system get pods -l app=flannel"):
             assert time.monotonic() < deadline, "no pod ever crashed"
             time.sleep(1)

@@ -58,9 +58,12 @@ def test_the_api_server_would_take_what_it_knows_of_the_set(
     documents = list(addon.objects(given(addon)))
     known = [each for each in documents if (each["apiVersion"], each["kind"]) in served]
     foreign = {(each["apiVersion"], each["kind"]) for each in documents} - served - own_kinds(documents)
-    record_property("not served here", sorted(foreign))
     if SETS[name][1] == "1.20.2":
         assert not foreign, "it is made for this very Kubernetes"
+    else:  # newer definitions hold rules in CEL, a field that this server refuses
+        known = [each for each in known if each["kind"] != "CustomResourceDefinition"]
+        foreign |= {(each["apiVersion"], each["kind"]) for each in documents if each not in known}
+    record_property("not asked for here", sorted(foreign))
     assert known
     ways = {"server": module.APPLY, "part": module.APPLY_PART, "client": module.APPLY_OLD}
     for way, words in ways.items():
