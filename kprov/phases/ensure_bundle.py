@@ -69,6 +69,9 @@ class EnsureBundle:
             sources, _wanted(context, made, update=self.update), context.store, context.emit, anew=self.update
         )
         bundle = bundle.having([*files.artifacts(published, context.store), *([helm] if helm else [])])
+        written = lockfile.write(bundle.lock, context.paths.lock)
+        if spec.lab and spec.lab.provider in _CUT_OFF:
+            _refuse_without(made, bundle.lock.left_out)
         for addon in made:
             for note in addon.notes:
                 context.emit(Notice("info", note))
@@ -76,9 +79,6 @@ class EnsureBundle:
                 context.emit(Notice("warning", alarm))
         for part in bundle.lock.left_out:
             context.emit(Notice("warning", f"{part.name} is left out: {part.why}", part.consequence))
-        written = lockfile.write(bundle.lock, context.paths.lock)
-        if spec.lab and spec.lab.provider in _CUT_OFF:
-            _refuse_without(made, bundle.lock.left_out)
         size_mib = sum(artifact.size for artifact in bundle.lock.artifacts) >> 20
         summary = f"Kubernetes {bundle.lock.kubernetes} from {bundle.lock.source}, {size_mib} MiB"
         context = replace(context, bundle=bundle, addons=made)
