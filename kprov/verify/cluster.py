@@ -25,7 +25,7 @@ from kprov.verify.machine import Machine, SilentMachineError
 from kprov.verify.manifests import NAME
 from kprov.verify.pods import YOUNG_S, pod_runs
 from kprov.verify.policy import Guarded, try_policy
-from kprov.verify.questions import basic_questions, fault, node_questions
+from kprov.verify.questions import basic_questions, cni_configurations, fault, node_questions
 from kprov.verify.seen import seen
 from kprov.verify.services import Answers, ask_services
 from kprov.verify.view import STATIC_PODS, View, view, view_questions
@@ -201,7 +201,15 @@ class ClusterUnderTest:
     @property
     def _hopeless(self) -> frozenset[str]:
         """The nodes of which it is known by now that no pod starts there."""
-        return frozenset(name for name, answers in self._answers.items() if answers.done() and self.fault(name))
+        found = (name for name, answers in self._answers.items() if answers.done())
+        return frozenset(name for name in found if self.fault(name) or self._lacks_network(name))
+
+    def _lacks_network(self, node: str) -> bool:
+        """Whether a node lacks the configuration of a network that has no pods which could still bring it."""
+        network = self.settings.promised.network
+        cni = self.answer(node, "cni")
+        known = network.configuration and not self.settings.promised.plugin_workloads and cni.ok
+        return bool(known) and network.configuration not in cni_configurations(cni.text)
 
     def _enter(self) -> tuple[Machine, dict[str, Answer]]:
         """The first control plane on which kubectl answers, and its answers; the probe is made by the same command."""

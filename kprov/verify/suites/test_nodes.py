@@ -9,10 +9,11 @@ from kprov.verify.machine import SilentMachineError
 from kprov.verify.questions import SYSCTLS, UNITS, sysctl_values, unit_states, version_in
 
 
-def test_reachable(machine, cluster):
+def test_reachable(machine, cluster, evidence):
     """answers over SSH"""
     try:
         cluster.answer(machine.name, "swap")
+        evidence("every question was answered in one command")
     except SilentMachineError as error:
         pytest.fail(str(error))
 
@@ -35,6 +36,8 @@ def test_unit_runs(node, unit):
 
 def test_runtime_answers(node):
     """the container runtime answers"""
+    if not node.ask("cri").ok and unit_states(node.ask("unit.containerd").text).get("ActiveState") != "active":
+        pytest.skip("containerd does not run")
     node.text("cri")
 
 
@@ -53,9 +56,11 @@ def test_version(node, settings, program):
     assert found == settings.kubernetes, f"{program} is {found or 'unknown'}, not {settings.kubernetes}"
 
 
-def test_registered_version(node, settings):
+def test_registered_version(node, settings, evidence):
     """the kubelet that runs has the version of the cluster file"""
-    found = version_in(node.as_node["status"].get("nodeInfo", {}).get("kubeletVersion", ""))
+    info = node.as_node["status"].get("nodeInfo", {})
+    evidence("\n".join(f"{key}: {value}" for key, value in info.items() if key.endswith(("Version", "Image"))))
+    found = version_in(info.get("kubeletVersion", ""))
     assert found == settings.kubernetes, f"the node registered with {found or 'none'}, not {settings.kubernetes}"
 
 
@@ -93,8 +98,9 @@ def test_ready(node, cluster, evidence, network_fault):
     assert not pressed, f"the node has {', '.join(pressed)}"
 
 
-def test_schedulable(node):
+def test_schedulable(node, evidence):
     """the node takes pods"""
+    evidence(f"unschedulable: {str(bool(node.as_node['spec'].get('unschedulable'))).lower()}")
     assert not node.as_node["spec"].get("unschedulable"), f"{node.name} is cordoned: 'kubectl uncordon {node.name}'"
 
 
@@ -117,7 +123,9 @@ def test_taints(node, evidence):
     assert not wrong, f"{node.name}: {', '.join(wrong)}"
 
 
-def test_address(node):
+def test_address(node, evidence):
     """the node is known by its address"""
-    known = [each["address"] for each in node.as_node["status"]["addresses"] if each["type"] == "InternalIP"]
+    addresses = node.as_node["status"]["addresses"]
+    evidence("\n".join(f"{each['type']}: {each['address']}" for each in addresses))
+    known = [each["address"] for each in addresses if each["type"] == "InternalIP"]
     assert node.target.address in known, f"the API server knows {', '.join(known) or 'none'}, not {node.target.address}"
