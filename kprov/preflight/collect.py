@@ -17,10 +17,12 @@ import json
 import logging
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from pyinfra.api import Config, FactBase, Inventory, State
 from pyinfra.api.exceptions import ConnectError
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from kprov.preflight.facts import UnreachableKind
 
+_AT_ONCE, _BY_JUMP_HOST = 64, 8
+"""How many machines are logged in to at the same time; sshd drops logins above MaxStartups, ten by default."""
 _TALK_S = 20.0
 """How long the program on a machine may take for any of its lines."""
 _MEET_S = 12.0
@@ -75,10 +79,11 @@ class MachineAnswers(FactBase):  # type: ignore[misc]  # pyinfra is not typed fo
         return "\n".join(output)
 
 
-def ask(state: State, host: Host, order: Order, meeting: Meeting) -> dict[str, object]:
+def ask(state: State, host: Host, order: Order, doors: BoundedSemaphore, meeting: Meeting) -> dict[str, object]:
     """Connect to one machine, ask it everything, and tell the answers or why there are none."""
     try:
-        host.connect(show_errors=False, raise_exceptions=True)
+        with doors:
+            host.connect(show_errors=False, raise_exceptions=True)
     except ConnectError as error:
         meeting.leave(host.name)
         return {"host": host.name, "kind": kind_of(error), "why": reason(error)}
@@ -194,7 +199,9 @@ def main() -> None:
     state = State(Inventory((order["hosts"], shared)), Config(CONNECT_TIMEOUT=order["connect_timeout_s"]))
     with ctx_state.use(state):
         meeting = Meeting([name for name in order["hosts"] if name in order["probes"]])
-        jobs = [gevent.spawn(ask, state, host, order, meeting) for host in state.inventory]
+        through_one = "ProxyJump" in Path(order["ssh_config"]).read_text(encoding="utf-8")
+        doors = BoundedSemaphore(_BY_JUMP_HOST if through_one else _AT_ONCE)
+        jobs = [gevent.spawn(ask, state, host, order, doors, meeting) for host in state.inventory]
         for job in gevent.iwait(jobs):
             sys.stdout.write(json.dumps(job.get()) + "\n")
             sys.stdout.flush()

@@ -23,7 +23,6 @@ _MEMORY_WARNING_MIB: Final = 1700
 """What a machine of 2 GiB shows: firmware and kernel keep some. kubeadm's own line (constants, ControlPlaneMem)."""
 _MEMORY_ERROR_MIB: Final = 870
 """What a machine of 1 GiB shows, by the same share."""
-_FREE_ALONE_FOR_MEMBER: Final = {"/tmp": (64, 100), "/usr/local": (64, 100)}  # noqa: S108
 _CONTROL_PLANE_CORES: Final = 2
 """kubeadm's own line (constants, ControlPlaneNumCPU)."""
 _FREE_MIB: Final = 2048
@@ -32,8 +31,9 @@ _FREE_INODES: Final = 10_000
 """The images of a control plane unpack to some 5,000 files and folders."""
 _FREE_FOR_MEMBER: Final = (512, 1_000)
 """MiB and inodes for a machine on which all of that lies already."""
-_FREE_ALONE: Final = {"/tmp": (64, 100), "/usr/local": (512, 100)}  # noqa: S108 - looked at, not written to
+_FREE_ALONE: Final = {"/tmp": (64, 100), "/usr/local": (512, 100), "/var/lib/etcd": (512, 100)}  # noqa: S108
 """MiB and inodes for folders with a file system of their own."""
+_FREE_ALONE_FOR_MEMBER: Final = dict.fromkeys(_FREE_ALONE, (64, 100))
 _FSYNC_WARNING_MS: Final = 10
 """etcd's own line for the 99th percentile of fsync (etcd.io, FAQ)."""
 _FSYNC_ERROR_MS: Final = 250
@@ -170,7 +170,7 @@ def kernel_features(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations
 
 def addon_features(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """What network plugins and other add-ons need of the kernel; without it their pods crash, or packets are lost."""
-    for needs in host.needs:
+    for needs in host.needs if seen.root else ():  # a plain user cannot try
         missing = [name for name in needs.kernel if name not in seen.features]
         if missing:
             whose = ", which is that of the containers' host" if cluster.shared_kernel else ""

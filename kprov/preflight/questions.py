@@ -39,7 +39,7 @@ TIME_SERVICES: Final = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntp
 FIREWALLS: Final = ("firewalld", "ufw")
 ZRAM_SERVICES: Final = ("zramswap", "zram-config", "zram-swap")
 RESOLVED: Final = "systemd-resolved"
-_ORCHESTRATORS: Final = "kubelet|kube-apiserver|etcd|k3s|k3s-server|k3s-agent|rke2|k0s|microk8s|kubelite|dockerd-ee"
+_ORCHESTRATORS: Final = "kubelet|kube-apiserver|k3s|k3s-server|k3s-agent|rke2|k0s|kubelite"
 _POD_LINKS: Final = "cni0|flannel[.].*|vxlan[.]calico|cali[0-9a-f]+|tunl0|weave|cilium_.*|kube-ipvs0|kube-bridge"
 
 _UNITS: Final = (*TIME_SERVICES, *FIREWALLS, *ZRAM_SERVICES, RESOLVED)

@@ -20,8 +20,6 @@ _SHORT_NAME = 15
 """The kernel keeps this many characters of a process's name (TASK_COMM_LEN - 1)."""
 _DRIVER: Final = "systemd"
 """The cgroup driver that up gives to containerd and kubelet."""
-_KUBEADMS: Final = {"kubelet", "kube-apiserver", "etcd"}
-"""Processes that a node of ours runs too."""
 
 
 def ports_free(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
@@ -31,7 +29,7 @@ def ports_free(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> It
     for listener in sorted(set(seen.listeners), key=lambda each: (each.port, each.protocol)):
         process, needs = wanted.get((listener.protocol, listener.port), ("", ""))
         own = "" if process == _KERNEL else process[:_SHORT_NAME]
-        if not needs or (ours and listener.process == own):
+        if not needs or (ours and (listener.process == own or not seen.root)):  # only root sees whose a port is
             continue
         who = listener.process or ("the kernel" if process == _KERNEL else "a process")
         udp = "udp " if listener.protocol == "udp" else ""
@@ -102,12 +100,11 @@ def leftovers(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> It
 
 def running_cluster(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
     """A kubelet of another cluster, or another distribution of Kubernetes, would fight with ours."""
-    ours = _KUBEADMS if seen.owner == cluster.cluster else set[str]()
-    if strangers := [name for name in seen.earlier.processes if name not in ours]:
+    if seen.earlier.processes and seen.owner != cluster.cluster:  # pods of a node of ours may run what they like
         remedy = (
             "Stop and remove that cluster's parts first ('kubeadm reset', 'k3s-uninstall.sh'), or use another machine."
         )
-        yield Remark("error", "another cluster runs here", ", ".join(strangers), remedy)
+        yield Remark("error", "another cluster runs here", ", ".join(seen.earlier.processes), remedy)
 
 
 def pod_networks(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
