@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,9 +56,17 @@ class Mode(_Part):
     ports: tuple[OpenPort, ...] = ()
 
 
-class Entry(_Part):
-    """One add-on; ``modes`` by name, the default first."""
+class Release(_Part):
+    """How Helm would call what a chart makes, and the namespace that it goes to."""
 
+    release: str
+    namespace: str
+
+
+class Entry(_Part):
+    """One add-on; ``modes`` by name, the default first; ``chart`` where its makers' file is a Helm chart."""
+
+    chart: Release | None = None
     versions: tuple[Edition, ...] = Field(min_length=1)
     kernel: tuple[str, ...] = ()
     kernel_optional: tuple[str, ...] = ()
@@ -111,7 +119,8 @@ class Catalogued:
     def upstream(self) -> tuple[Upstream, ...]:
         """Its manifest, where it has one."""
         url, sha256 = self.edition.url, self.edition.sha256
-        return (Upstream(self.name, self.version, url, sha256),) if url and sha256 else ()
+        kind: Literal["chart", "manifest"] = "chart" if self.entry.chart else "manifest"
+        return (Upstream(self.name, self.version, url, sha256, kind),) if url and sha256 else ()
 
     @property
     def local(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _HOOK: Final = "helm.sh/hook"
 _POLICY: Final = "helm.sh/resource-policy"
 _AT_INSTALL: Final = frozenset({"pre-install", "post-install", "crd-install"})
 _TESTS: Final = frozenset({"test", "test-success", "test-failure"})
-_RUN_ONCE: Final = ("Job", "Pod")
+_RUN_ONCE: Final = ("Pod",)
 _SYSTEM: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Namespaces that every cluster has."""
 _CLUSTER_WIDE: Final = frozenset(
@@ -146,11 +146,7 @@ def _is_wide(document: Document, wide: frozenset[str]) -> bool:
 
 
 def _plain(document: Document, namespace: str, *, cluster_wide: bool) -> Document:
-    """An object as it is applied: in its namespace, without what only Helm reads.
-
-    What runs once is named by its content: it cannot be changed, so that something else must be another object; and it
-    stays when it is done, or it would run again at every ``up``.
-    """
+    """An object as it is applied: in its namespace, without what only Helm reads."""
     copy = deepcopy(document)
     metadata = mapping(copy, "metadata")
     notes = mapping(metadata, "annotations")
@@ -163,10 +159,21 @@ def _plain(document: Document, namespace: str, *, cluster_wide: bool) -> Documen
         metadata["annotations"] = kept
     if not cluster_wide and not metadata.get("namespace"):
         metadata["namespace"] = namespace
-    if copy["kind"] == "Job" or (hook and copy["kind"] in _RUN_ONCE):
-        mapping(copy, "spec").pop("ttlSecondsAfterFinished", None)
-        digest = hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()
-        metadata["name"] = f"{name_of(copy)[:54].rstrip('-.')}-{digest[:8]}"
+    return once(copy, also=_RUN_ONCE if hook else ())
+
+
+def once(document: Document, also: Sequence[str] = ()) -> Document:
+    """A Job, or an object of another kind that runs ``also`` once, named by its content; any other as it is.
+
+    It cannot be changed, so that something else must be another object; and it stays when it is done, or it would run
+    again at every ``up``.
+    """
+    if document["kind"] not in ("Job", *also):
+        return document
+    copy = deepcopy(document)
+    mapping(copy, "spec").pop("ttlSecondsAfterFinished", None)
+    digest = hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()
+    mapping(copy, "metadata")["name"] = f"{name_of(copy)[:54].rstrip('-.')}-{digest[:8]}"
     return copy
 
 

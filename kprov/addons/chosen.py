@@ -13,6 +13,7 @@ from kprov.addons.dashboards.kubernetes_dashboard import KubernetesDashboard
 from kprov.addons.model import Chart
 from kprov.addons.networks.bridge import Bridge
 from kprov.addons.networks.calico import Calico
+from kprov.addons.networks.cilium import Cilium
 from kprov.addons.networks.flannel import Flannel
 from kprov.addons.networks.none import none
 from kprov.addons.networks.route_reflectors import RouteReflectors
@@ -22,6 +23,9 @@ from kprov.addons.services.coredns import CoreDns
 from kprov.addons.services.local_path import BUSYBOX, PROBE, LocalPath
 from kprov.addons.services.metallb import MetalLb
 from kprov.addons.services.metrics_server import MetricsServer
+from kprov.addons.services.prometheus_stack import PrometheusStack
+from kprov.addons.services.published import GatewayApi, IngressNginx
+from kprov.addons.services.traefik import Traefik
 from kprov.errors import Problem, SpecError
 from kprov.release.catalog import minor_of
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kprov.addons.catalog import Edition, Entry
+    from kprov.addons.charted import Charted
     from kprov.addons.model import Addon
     from kprov.release.catalog import Release
     from kprov.spec.model import ClusterSpec
@@ -101,6 +106,15 @@ class _Choice:
                     wrong = f"flannel {edition.version} takes no MTU: it calculates its own"
                     raise self._refusal("network.mtu", wrong, "Remove it.")
                 yield Flannel("flannel", entry, edition, self._minor, network.pods, mode, network.mtu)
+            case "cilium":
+                runs = set(self.spec.control_planes) | set(self.spec.workers)
+                yield self._agreed(
+                    Cilium(
+                        *("cilium", entry, edition, self._minor, self.spec.kubernetes.version, network.values),
+                        *(network.pods, mode, network.mtu, len(runs)),
+                    ),
+                    "network.values",
+                )
             case _:
                 yield Calico("calico", entry, edition, self._minor, network.pods, mode, network.mtu)
                 if self.spec.route_reflectors:
@@ -121,6 +135,33 @@ class _Choice:
             yield LocalPath(*self._catalogued("local-path-provisioner"), settings.path, settings.default, helper)
         if wanted.metallb:
             yield MetalLb(*self._catalogued("metallb"), wanted.metallb.addresses)
+        if wanted.gateway_api:
+            yield GatewayApi(*self._catalogued("gateway-api"))
+        yield from self._ingress()
+        if wanted.kube_prometheus_stack:
+            stack, name = wanted.kube_prometheus_stack, "kube-prometheus-stack"
+            yield self._agreed(PrometheusStack(*self._charted(name), stack.values, stack), f"addons.{name}.values")
+
+    def _ingress(self) -> Iterator[Addon]:
+        wanted = self.spec.addons
+        if wanted.traefik:
+            there = wanted.gateway_api is not None, wanted.metallb is not None
+            traefik = Traefik(*self._charted("traefik"), wanted.traefik.values, wanted.traefik, *there)
+            yield self._agreed(traefik, "addons.traefik.values")
+        if wanted.ingress_nginx:
+            yield IngressNginx(*self._catalogued("ingress-nginx"), wanted.ingress_nginx)
+
+    def _charted(self, name: str) -> tuple[str, Entry, Edition, str, str]:
+        """What every add-on of a chart is made of, but for the user's values."""
+        return *self._catalogued(name), self.spec.kubernetes.version
+
+    def _agreed(self, addon: Charted, key: str) -> Charted:
+        """The add-on, unless the user's values say something else than the cluster file does elsewhere."""
+        wrong, right = "is decided by other keys of the cluster file", "Leave it out of the values, and set those keys."
+        places = [f"{key}.{path}" for path in addon.contradictions]
+        if places:
+            raise SpecError([Problem(self.file, self.line_of(place), place, wrong, right) for place in places])
+        return addon
 
     def dashboard(self) -> Iterator[Addon]:
         wanted = self.spec.addons.dashboard

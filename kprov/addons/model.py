@@ -76,15 +76,17 @@ class OpenPort:
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A Secret whose one value is the content of a file of the user's, which is in no object, lock or log.
+    """A Secret with a value that is the content of a file of the user's, which is in no object, lock or log.
 
-    ``file`` is a path as the cluster file has it, relative to that file's folder.
+    ``file`` is a path as the cluster file has it, relative to that file's folder. ``also`` are further keys with values
+    that everybody may know.
     """
 
     namespace: str
     name: str
     key: str
     file: str
+    also: tuple[tuple[str, str], ...] = ()
 
 
 class Addon(Protocol):

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["network", "dashboard", "service", "own"]
 
 DASHBOARDS: Final[tuple[str, ...]] = get_args(Dashboard.model_fields["kind"].annotation)
-SERVICES: Final = ("coredns", "metrics-server", "local-path-provisioner", "metallb")
+SERVICES: Final = (
+    *("coredns", "metrics-server", "local-path-provisioner", "metallb"),
+    *("gateway-api", "traefik", "ingress-nginx", "kube-prometheus-stack"),
+)
 """Those with a key of their own below ``addons``."""
-NETWORKS: Final = ("bridge", "calico", "flannel", "weave")
+NETWORKS: Final = ("bridge", "calico", "cilium", "flannel", "weave")
 
 _ABOUT: Final[Mapping[str, str]] = {
     "bridge": "plain routes on one layer-2 segment; needs no image",
     "calico": "VXLAN, IPIP or BGP; enforces NetworkPolicy",
+    "cilium": "eBPF; VXLAN or plain routes; enforces NetworkPolicy",
     "flannel": "VXLAN or plain routes; no NetworkPolicy",
     "weave": "a mesh that can encrypt; NetworkPolicy; no maker any more",
     "headlamp": "dashboard of the Kubernetes project",
@@ -35,6 +39,10 @@ _ABOUT: Final[Mapping[str, str]] = {
     "metrics-server": "what kubectl top and autoscaling read",
     "local-path-provisioner": "volumes in a folder of the node",
     "metallb": "addresses for services of the type LoadBalancer",
+    "gateway-api": "the kinds Gateway, HTTPRoute and others; a controller serves them",
+    "traefik": "controller for Ingress and the Gateway API",
+    "ingress-nginx": "controller for Ingress; retired by its maintainers in March 2026",
+    "kube-prometheus-stack": "monitoring: Prometheus, Alertmanager, Grafana",
 }
 
 

@@ -101,7 +101,7 @@ def key_of(name: str) -> str:
     """
     if name in NAMES:
         return DASHBOARD if name in DASHBOARDS else name
-    if name in (*NETWORKS, "cilium"):
+    if name in NETWORKS:
         why = "the network of a cluster is chosen when it is made"
         raise InputError(f"{name} is a network", why=why, remedy=f"Set network.plugin: {name} in the cluster file.")
     near = get_close_matches(name, NAMES, n=1)

@@ -11,7 +11,6 @@ from kprov.bundle.ensure import elsewhere_for, ensure, machine_architecture, sou
 from kprov.bundle.helm import HelmProgram, HelmSource
 from kprov.bundle.imports import references
 from kprov.bundle.model import Wanted
-from kprov.bundle.packages.host import architecture
 from kprov.bundle.packages.workshop import DebianWorkshop
 from kprov.errors import InputError
 from kprov.events import Notice
@@ -92,7 +91,7 @@ def helm_for(context: Context) -> HelmSource:
         context.store,
         context.mirrors,
         lambda store: DebianWorkshop(store, dict(os.environ)),
-        architecture,
+        machine_architecture,
     )
 
 

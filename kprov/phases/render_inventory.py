@@ -84,6 +84,7 @@ def deliveries(bundle: Bundle, addons: Sequence[Rendered], paths: ClusterPaths) 
                 "namespace": secret.namespace,
                 "name": secret.name,
                 "key": secret.key,
+                "also": dict(secret.also),
                 "file": str(paths.home / Path(secret.file).expanduser()),
             }
             for addon in addons

@@ -85,6 +85,10 @@ FEATURE: Final = "feature-"
 _ASK_FEATURES: Final = {
     f"{FEATURE}{name}": f"modprobe -n -q {name} || zcat /proc/config.gz | grep -q ^CONFIG_{option}=y || {attempt}"
     for name, (option, attempt) in _FEATURES.items()
+} | {
+    # Cilium's System Requirements: Linux 5.10, the syscall bpf, and its programs in traffic control.
+    f"{FEATURE}bpf": "printf '5.10\\n%s\\n' \"$(uname -r)\" | sort -VC && test -d /sys/fs/bpf && "
+    "{ modprobe -n -q cls_bpf || zcat /proc/config.gz | grep -q ^CONFIG_NET_CLS_BPF=y; }",
 }
 
 QUESTIONS: Final = {

@@ -70,6 +70,40 @@ class MetalLb(Model):
     addresses: tuple[Pool, ...] = Field(min_length=1, description="Free addresses: 10.0.0.200-10.0.0.220.")
 
 
+class Traefik(Model):
+    """A controller for Ingress, and for the Gateway API where gateway-api is there."""
+
+    default: bool = Field(default=True, strict=True, description="Whether its IngressClass is the default.")
+    http_port: int = Field(default=30080, ge=30000, le=32767, strict=True, description="Port for HTTP on every node.")
+    https_port: int = Field(default=30443, ge=30000, le=32767, strict=True, description="Port for HTTPS on every node.")
+    values: ChartValues = Field(default_factory=dict, description="Further values for its chart.")
+
+
+class GatewayApi(Model):
+    """The kinds of the Gateway API: Gateway, HTTPRoute and others; a controller serves them."""
+
+
+class IngressNginx(Model):
+    """A controller for Ingress that its maintainers have retired."""
+
+    default: bool = Field(default=True, strict=True, description="Whether its IngressClass is the default.")
+    http_port: int = Field(default=30080, ge=30000, le=32767, strict=True, description="Port for HTTP on every node.")
+    https_port: int = Field(default=30443, ge=30000, le=32767, strict=True, description="Port for HTTPS on every node.")
+
+
+class PrometheusStack(Model):
+    """Monitoring: Prometheus, Alertmanager and Grafana."""
+
+    password_file: FilePath = Field(description="A file with the password of Grafana's account admin.")
+    retention_days: int = Field(
+        default=10, ge=1, le=3650, strict=True, description="How long Prometheus keeps figures."
+    )
+    volume_gib: int | None = Field(
+        default=None, ge=1, strict=True, description="Size of Prometheus' volume; absent: its figures go with its pod."
+    )
+    values: ChartValues = Field(default_factory=dict, description="Further values for its chart.")
+
+
 class Extra(Manifest):
     """Objects of the user's own under a name."""
 
@@ -89,6 +123,16 @@ class Addons(Model):
         default=None, alias="local-path-provisioner", description="Volumes in a folder of the node."
     )
     metallb: MetalLb | None = Field(default=None, description="Addresses for services of the type LoadBalancer.")
+    gateway_api: GatewayApi | None = Field(
+        default=None, alias="gateway-api", description="The kinds of the Gateway API, without a controller."
+    )
+    traefik: Traefik | None = Field(default=None, description="A controller for Ingress and the Gateway API.")
+    ingress_nginx: IngressNginx | None = Field(
+        default=None, alias="ingress-nginx", description="A controller for Ingress, retired by its maintainers."
+    )
+    kube_prometheus_stack: PrometheusStack | None = Field(
+        default=None, alias="kube-prometheus-stack", description="Monitoring: Prometheus, Alertmanager and Grafana."
+    )
     extra: tuple[Extra, ...] = Field(default=(), description="Manifests and charts of your own.")
 
     @model_validator(mode="before")

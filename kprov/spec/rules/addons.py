@@ -30,7 +30,7 @@ _TAKEN: Final = frozenset(
         "coredns",
         "metrics-server",
     }
-    | {"local-path-provisioner", "metallb"}
+    | {"local-path-provisioner", "metallb", "gateway-api", "traefik", "ingress-nginx", "kube-prometheus-stack"}
 )
 """Names of kprov's own sets of objects."""
 
@@ -74,6 +74,24 @@ def _owners(spec: ClusterSpec) -> Iterator[tuple[IPv4Address, str, Loc | None]]:
         yield endpoint, "the endpoint", ("endpoint", "address")
     if spec.lab_subnet:
         yield spec.lab_subnet.network_address + 1, "the lab's gateway", None
+
+
+def ingress_ports(spec: ClusterSpec) -> Iterator[Flaw]:
+    """Every port of the nodes that add-ons take is taken once."""
+    addons = spec.addons
+    taken: dict[int, Loc] = {}
+    asked: list[tuple[Loc, int]] = []
+    if addons.dashboard and addons.dashboard.access == "lab-open":
+        asked.append((("addons", "dashboard", "port"), addons.dashboard.port))
+    for name, settings in (("traefik", addons.traefik), ("ingress-nginx", addons.ingress_nginx)):
+        if settings:
+            asked.append((("addons", name, "http_port"), settings.http_port))
+            asked.append((("addons", name, "https_port"), settings.https_port))
+    for at, port in asked:
+        other = taken.setdefault(port, at)
+        if other != at:
+            wrong = f"port {port} of the nodes is taken by {'.'.join(map(str, other))} already"
+            yield Flaw(at, wrong, "Choose another one from 30000 to 32767.", other, (other,))
 
 
 def extras(spec: ClusterSpec) -> Iterator[Flaw]:

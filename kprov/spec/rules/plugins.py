@@ -15,6 +15,7 @@ _PLUGIN: Loc = ("network", "plugin")
 
 ENCAPSULATIONS: Final[Mapping[NetworkPlugin, tuple[Encapsulation, ...]]] = {
     "calico": ("vxlan", "ipip", "bgp"),
+    "cilium": ("vxlan", "host-gw"),
     "flannel": ("vxlan", "host-gw"),
 }
 """By plugin, the default first."""
@@ -25,6 +26,7 @@ _TAKEN_BY: Final[Mapping[str, tuple[NetworkPlugin, ...]]] = {
     "encapsulation": tuple(ENCAPSULATIONS),
     "password_file": ("weave",),
     "manifests": ("none",),
+    "values": ("cilium",),
 }
 
 
@@ -41,7 +43,7 @@ def plugin_settings(spec: ClusterSpec) -> Iterator[Flaw]:
     if network.encapsulation and can and network.encapsulation not in can:
         wrong = f"{network.encapsulation} is nothing that {network.plugin} does"
         yield Flaw(at, wrong, f"Write {' or '.join(can)}.", None, (_PLUGIN,))
-    if network.mtu and network.encapsulation == "host-gw":
+    if network.mtu and network.plugin == "flannel" and network.encapsulation == "host-gw":
         wrong = f"{network.mtu} is not used: with encapsulation host-gw packets have the MTU of the nodes' interfaces"
         yield Flaw(("network", "mtu"), wrong, "Remove it.", None, (_PLUGIN, at))
 

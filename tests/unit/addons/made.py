@@ -174,7 +174,67 @@ metadata: {name: metallb-webhook-configuration, creationTimestamp: null}
 webhooks: []
 """
 
+INGRESS_NGINX = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: ingress-nginx}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ingress-nginx-controller, namespace: ingress-nginx}
+spec:
+  type: NodePort
+  selector: {app: ingress-nginx}
+  ports:
+    - {name: http, port: 80, protocol: TCP, targetPort: http}
+    - {name: https, port: 443, protocol: TCP, targetPort: https}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: nginx}
+spec: {controller: k8s.io/ingress-nginx}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: ingress-nginx-admission-create, namespace: ingress-nginx}
+spec:
+  template:
+    spec:
+      restartPolicy: OnFailure
+      containers:
+        - name: create
+          image: registry.k8s.io/ingress-nginx/kube-webhook-certgen:v1.6.9@DIGEST
+""".replace("DIGEST", "sha256:01038e7de14b78d702d2849c3aad72fd25903c4765af63cf16aa3398f5d5f2dd")
+
+GATEWAY_API = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gateways.gateway.networking.k8s.io}
+spec: {group: gateway.networking.k8s.io}
+"""
+
+WORKLOAD = """\
+---
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: {name}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: main, image: "{image}", ports: [{{containerPort: 8000}}]}}]}}
+"""
+RENDERED: Mapping[str, str] = {
+    "cilium": WORKLOAD.format(kind="DaemonSet", name="cilium", image="quay.io/cilium/cilium:v1.20.2"),
+    "traefik": GATEWAY_API + WORKLOAD.format(kind="Deployment", name="traefik", image="traefik:v3.7.13"),
+    "kube-prometheus-stack": WORKLOAD.format(kind="Deployment", name="grafana", image="grafana/grafana:13.1.3")
+    + "---\napiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: stack}\nspec: {replicas: 1}\n",
+}
+"""What Helm makes of small charts of the same shape."""
+
 TEXTS: Mapping[str, str] = {
+    "ingress-nginx": INGRESS_NGINX,
+    "gateway-api": GATEWAY_API,
     "calico": CALICO,
     "weave": WEAVE,
     "flannel": FLANNEL,
@@ -210,7 +270,8 @@ def objects(addon: Any, texts: Mapping[str, str] = TEXTS) -> tuple[dict[str, Any
     text = texts.get(addon.name, "")
     if addon.version == "2.9.0":  # the fork of weave
         text = text.replace("weaveworks/", "rajchaudhuri/")
-    return addon.objects({each.url: text.encode() for each in addon.upstream})
+    rendered = {each.rendered: RENDERED[addon.name].encode() for each in addon.charts}
+    return addon.objects({**{each.url: text.encode() for each in addon.upstream}, **rendered})
 
 
 def environment(documents: Any, kind: str, name: str, of: str) -> dict[str, Any]:

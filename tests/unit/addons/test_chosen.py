@@ -82,7 +82,16 @@ def test_an_addon_has_a_version_for_old_and_new(kubernetes, version):
             "serves Kubernetes 1.20 to 1.24",
             "one of 2.9.0",
         ),
-        ("plugin: cilium", "1.36.4", "network.plugin", "`cilium` is not in this version of kprov", "one of calico"),
+        ("plugin: cilium", "1.20.2", "network.plugin", "no cilium serves Kubernetes 1.20.2", "Leave it out"),
+        ("plugin: cilium, version: 1.19.6", "1.36.4", "network.version", "serves Kubernetes 1.32 to 1.35", "one of"),
+        (
+            "plugin: cilium, values: {ipam: {mode: eni}}",
+            "1.36.4",
+            "network.values.ipam.mode",
+            "is decided by other keys",
+            "Leave it out",
+        ),
+        ("plugin: cilium, mtu: 1450, values: {MTU: 1400}", "1.36.4", "network.values.MTU", "is decided", "Leave it"),
         ("plugin: flannel, mtu: 1400", "1.20.2", "network.mtu", "flannel 0.15.1 takes no MTU", "Remove it."),
     ],
 )

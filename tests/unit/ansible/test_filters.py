@@ -49,7 +49,10 @@ def test_a_secret_is_read_from_its_file_without_the_line_end(tmp_path):
     path.write_text(" s3cr3t with spaces \r\n")
     entry = {"set": "weave", "namespace": "kube-system", "name": "weave-passwd", "key": "key", "file": str(path)}
     (read,) = FilterModule().filters()["kprov_read_secrets"]([entry])
-    assert read == {key: text for key, text in entry.items() if key != "file"} | {"value": " s3cr3t with spaces "}
+    assert read == {key: text for key, text in entry.items() if key != "file"} | {
+        "also": {},
+        "value": " s3cr3t with spaces ",
+    }
 
 
 def test_the_filters_have_the_names_that_the_roles_use():

@@ -259,7 +259,7 @@ EXTRA = "network: {plugin: none}\naddons:\n  extra:\n    - {name: shop, chart: {
 def helm(monkeypatch: pytest.MonkeyPatch, workshop: FakeWorkshop) -> None:
     monkeypatch.setattr(ensure_bundle, "HelmProgram", FakeHelm)
     monkeypatch.setattr(ensure_bundle, "DebianWorkshop", lambda *_: workshop)
-    monkeypatch.setattr(ensure_bundle, "architecture", lambda: "amd64")
+    monkeypatch.setattr(ensure_bundle, "machine_architecture", lambda: "amd64")
 
 
 @pytest.mark.usefixtures("helm")

@@ -36,7 +36,10 @@ def before(nodes, hostvars, name):
 def read_secrets(secrets):
     """Secrets with the content of their files, without the line end, in the place of the files' paths."""
     names = ("set", "namespace", "name", "key")
-    return [{**{name: each[name] for name in names}, "value": _line(each["file"])} for each in secrets]
+    return [
+        {**{name: each[name] for name in names}, "also": each.get("also", {}), "value": _line(each["file"])}
+        for each in secrets
+    ]
 
 
 def read_key(path):

@@ -33,6 +33,7 @@ options:
       name: {description: Its name., type: str, required: true}
       key: {description: Its key., type: str, required: true}
       value: {description: The secret itself., type: str, required: true}
+      also: {description: Further keys with values that are no secrets., type: dict, default: {}}
   known:
     description: The names of all sets that the cluster is to have; empty, no set is removed.
     type: list
@@ -153,7 +154,7 @@ def secret(entry):
         "kind": "Secret",
         "metadata": {"name": entry["name"], "namespace": entry["namespace"], "labels": {LABEL: entry["set"]}},
         "type": "Opaque",
-        "stringData": {entry["key"]: entry["value"]},
+        "stringData": {**entry["also"], entry["key"]: entry["value"]},
     }
 
 
@@ -326,6 +327,7 @@ def main():
                     "name": {"type": "str", "required": True},
                     "key": {"type": "str", "required": True, "no_log": False},
                     "value": {"type": "str", "required": True, "no_log": True},
+                    "also": {"type": "dict", "default": {}},
                 },
             },
             "known": {"type": "list", "elements": "str", "default": []},
