@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e addons drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e e2e-vm addons drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ integration: setup ## Converge single real nodes, twice
 
 e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py
+
+e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt, emulated where KVM does not boot
+	@sh tools/packages.sh vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base
+	@sh tools/as-root.sh $(PYTEST) -v --durations=0 tests/e2e/test_vm.py
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
 	@sh tools/as-root.sh $(PYTEST) -v $(wildcard tests/e2e/test_addons.py) tests/e2e/test_dashboard.py

@@ -51,22 +51,26 @@ lab:
 PROVIDERS = get_args(VmProvider)
 
 
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict[str, Any]]]:
-    """What each provider gets for the rich cluster, by provider and machine, as Ruby evaluates the Vagrantfile."""
+def evaluate(folder: Path, *providers: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What Ruby makes of the Vagrantfile for the rich cluster, by a stand-in for Vagrant."""
     if shutil.which("ruby") is None:
         pytest.skip("needs ruby, which evaluates the Vagrantfile")
-    folder = tmp_path_factory.mktemp("rich")
     (folder / "vagrant.json").write_text(definition(RICH, KEY))
     stub = ROOT / "tests" / "golden" / "vagrant" / "stub.rb"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT", "KPROV"))}
-    done = subprocess.run(
-        ["ruby", str(stub), str(ROOT / "Vagrantfile"), *PROVIDERS],
-        env=environment | {"KPROV_CLUSTER": str(folder)},
+    return subprocess.run(
+        ["ruby", str(stub), str(ROOT / "Vagrantfile"), *providers],
+        env=environment | {"KPROV_CLUSTER": str(folder)} | variables,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict[str, Any]]]:
+    """What each provider gets for the rich cluster, by provider and machine."""
+    done = evaluate(tmp_path_factory.mktemp("rich"), *PROVIDERS)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -108,3 +112,21 @@ def test_a_box_of_ones_own_stands_for_all() -> None:
     found = json.loads(definition(spec, KEY))["boxes"]
     assert set(found) == set(PROVIDERS)
     assert all(box == {"box": "me/mine", "box_url": "http://boxes.example/mine.box"} for box in found.values())
+
+
+def test_the_first_contact_admits_the_key_and_pins_then_insists(tmp_path: Path) -> None:
+    pins = tmp_path / "artifacts/ssh/known_hosts"
+    first = evaluate(tmp_path, "libvirt", FIRE="up", HOST_KEY="ssh-ed25519 AAAA")
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count(f"key={KEY.replace(' ', chr(92) + ' ')}\n") == 3, "admitted on every machine"
+    pinned = "".join(f"192.168.56.{number} ssh-ed25519 AAAA\n" for number in (101, 102, 11))
+    assert pins.read_text() == pinned
+    assert pins.stat().st_mode & 0o777 == 0o600
+    assert evaluate(tmp_path, "libvirt", FIRE="up", HOST_KEY="ssh-ed25519 AAAA").returncode == 0
+    assert pins.read_text() == pinned
+    changed = evaluate(tmp_path, "libvirt", FIRE="up", HOST_KEY="ssh-ed25519 BBBB")
+    assert changed.returncode == 1
+    assert "192.168.56.11 shows another host key" in changed.stderr
+    assert pins.read_text() == pinned
+    assert evaluate(tmp_path, "libvirt", FIRE="destroy").returncode == 0
+    assert pins.read_text() == ""

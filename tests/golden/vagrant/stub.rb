@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-# Evaluates the Vagrantfile without Vagrant, and prints what each provider would get: {provider: {machine: {setting: value}}}.
+# Evaluates the Vagrantfile without Vagrant, and prints what each provider would get: {provider: {machine: {setting:
+# value}}}. With FIRE=up or FIRE=destroy the triggers of this action are run too, on machines that show $HOST_KEY.
 require "json"
 
 # Notes every setting and call below the name by which it was reached.
@@ -25,6 +26,7 @@ class Recorder
       block.call(Recorder.new(@log, "#{place} #{args.first}", @provider, @machines))
     elsif block
       @log[place] = "a block"
+      block.call(nil, FakeMachine.new) if place == "trigger.after #{ENV['FIRE']}.ruby"
     elsif name == :[]=
       @log["#{@path}[#{args.first}]"] = args.last
     elsif name.to_s.end_with?("=")
@@ -41,7 +43,23 @@ class Recorder
   end
 end
 
+# A machine that obeys, and shows one host key.
+class FakeMachine
+  def communicate = self
+
+  def sudo(script) = warn(script)
+
+  def execute(_command) = yield(:stdout, "#{ENV['HOST_KEY']} root@machine\n")
+end
+
 module Vagrant
+  module Errors
+    # As Vagrant's own: a message that a class states.
+    class VagrantError < StandardError
+      def self.error_message(text) = define_method(:message) { text }
+    end
+  end
+
   def self.require_version(*) = nil
 
   def self.configure(_version)
