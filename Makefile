@@ -63,7 +63,7 @@ e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt,
 	@sh tools/as-root.sh $(PYTEST) -v --durations=0 tests/e2e/test_vm.py
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
-	@sh tools/as-root.sh $(PYTEST) -v $(wildcard tests/e2e/test_addons.py) tests/e2e/test_dashboard.py
+	@sh tools/as-root.sh $(PYTEST) -v $(wildcard tests/e2e/test_addons.py) tests/e2e/test_dashboard.py tests/e2e/test_charts.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
 	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py

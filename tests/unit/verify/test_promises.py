@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def spec(**parts: object) -> ClusterSpec:
     nodes = {"m1": {"address": "10.0.0.11", "roles": ["control-plane", "etcd"]}}
-    return ClusterSpec.model_validate({"cluster": "book", "nodes": nodes, **parts})
+    return ClusterSpec.model_validate({"cluster": "book", "nodes": nodes} | parts)
 
 
 def thing(kind: str, name: str, namespace: str = "", **more: Any) -> Document:
@@ -95,3 +95,25 @@ def test_a_workload_that_is_meant_to_rest_is_not_missed() -> None:
     made = {"shop": [resting, thing("StatefulSet", "db", spec={})]}
     found = promises(spec(addons={"extra": [{"name": "shop", "file": "shop.yaml"}]}), made)
     assert [str(each) for each in found.services] == ["StatefulSet default/db"]
+
+
+def test_what_an_operator_makes_of_an_object_is_known_by_its_name() -> None:
+    stack = {"kube-prometheus-stack": {"password_file": "secrets/grafana"}}
+    objects = [
+        thing("Prometheus", "stack-prometheus", "monitoring", spec={"replicas": 1}),
+        thing("Alertmanager", "stack", "monitoring", spec={"replicas": 0}),
+        thing("Deployment", "grafana", "monitoring", spec={"replicas": 1}),
+    ]
+    found = promises(spec(network={"plugin": "bridge"}, addons=stack), {"kube-prometheus-stack": objects})
+    assert [str(each) for each in found.services] == [
+        "StatefulSet monitoring/prometheus-stack-prometheus",
+        "Deployment monitoring/grafana",
+    ]
+
+
+def test_route_reflectors_and_every_chart_are_sets_of_the_cluster() -> None:
+    nodes = {"m1": {"address": "10.0.0.11", "roles": ["control-plane", "route-reflector"]}}
+    network = {"plugin": "calico", "encapsulation": "bgp"}
+    asked = {"traefik": {}, "gateway-api": {}, "extra": [{"name": "shop", "chart": {"file": "shop.tgz"}}]}
+    found = promises(spec(nodes=nodes, network=network, addons=asked), {})
+    assert found.sets == ("calico", "calico-route-reflectors", "gateway-api", "traefik", "shop")
