@@ -10,7 +10,7 @@ from kprov.phases import control_plane
 if TYPE_CHECKING:
     from kprov.spec.load import Loaded
 
-_PLUGINS: Final = ("bridge", "calico", "weave", "flannel", "none")
+_PLUGINS: Final = ("bridge", "calico", "cilium", "flannel", "weave", "none")
 _SOURCES: Final = ("upstream", "packages")
 _ENDPOINTS: Final = ("node-local", "external", "single")
 

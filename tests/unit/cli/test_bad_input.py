@@ -17,6 +17,7 @@ from kprov.lab.engine import NodeNetwork
 from kprov.lab.fakes import FakeEngine, FakeHost
 from kprov.lab.host import Taken
 from kprov.ssh.keys import ensure_key
+from tests.unit.bundle.test_charts import archive as chart
 
 Refused = Callable[..., str]
 
@@ -93,8 +94,32 @@ SPECS = {
     "no version at all": (f"{FILE}kubernetes: {{version: new}}\n", "cluster.yaml:8  kubernetes.version", "new"),
     "an unknown source": (changed("packages", "internet"), "bundle.source", "none of upstream, packages, directory"),
     "a source that cannot serve it": (changed("packages", "upstream"), "does not come from upstream", "packages"),
-    "a plugin of later": (changed("bridge", "cilium"), "cluster.yaml:6  network.plugin", "cannot make `cilium`"),
+    "a plugin for newer": (
+        changed("bridge", "cilium"),
+        "cluster.yaml:6  network.plugin",
+        "no cilium serves Kubernetes",
+    ),
     "no plugin of any kind": (changed("bridge", "bride"), "cluster.yaml:6  network.plugin", "bride"),
+    "a pool elsewhere": (
+        f"{FILE}addons: {{metallb: {{addresses: [10.98.0.0/28]}}}}\n",
+        "cluster.yaml:8  addons.metallb.addresses[0]",
+        "is not within the nodes' network 10.99.9.0/24",
+    ),
+    "values that are none": (
+        f"{FILE}addons:\n  extra:\n    - {{name: shop, chart: {{file: shop.tgz, values: [a]}}}}\n",
+        "cluster.yaml:10  addons.extra[0].chart.values",
+        "a list stands where keys with values belong",
+    ),
+    "a chart without sha256": (
+        f"{FILE}addons:\n  extra:\n    - {{name: shop, chart: {{url: 'https://shop.example/s.tgz'}}}}\n",
+        "cluster.yaml:10  addons.extra[0].chart",
+        "has no sha256",
+    ),
+    "a reflector of nothing": (
+        changed("[worker]", "[worker, route-reflector]"),
+        "cluster.yaml:4  nodes.w1.roles",
+        "network.plugin bridge has none",
+    ),
     "a user that containers lack": (f"{FILE}ssh: {{user: joe}}\n", "cluster.yaml:8  ssh.user", "it is root"),
     "no YAML": ("cluster: [bad\nnodes: }\n", "cluster.yaml:2", "no YAML"),
     "a tab": (changed("  w1", "\tw1"), "cluster.yaml:4", "tab"),
@@ -124,8 +149,31 @@ def test_a_dashboard_that_lets_everybody_in_is_for_labs_unless_it_must_be(refuse
     assert "lab-open lets everybody who reaches a node" in said
     assert "--yes-really" in said
     told = refused(OPEN, "up", "--yes-really")
-    assert "cannot make `cilium`" in told
+    assert "no cilium serves Kubernetes" in told
     assert "lab-open" not in told
+
+
+CHART = f"{FILE}addons:\n  extra:\n    - {{name: shop, chart: {{file: shop.tgz, values_file: shop.yaml}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("archive", "values", "told"),
+    [
+        (b"no chart", b"a: 1\n", "shop.tgz is no chart"),
+        (b"", b"a: 1\n", "shop.tgz is no chart"),
+        (chart("shop/Chart.yaml"), b"- a\n", "the values of a chart are no mapping"),
+        (chart("shop/Chart.yaml"), b"a: [\n", "cannot read the values of a chart"),
+        (None, b"a: 1\n", "cannot read a file that the cluster file names"),
+    ],
+    ids=["other bytes", "nothing", "a list", "no YAML", "not there"],
+)
+def test_a_chart_or_values_that_cannot_be_used(
+    archive: bytes | None, values: bytes, told: str, refused: Refused, host: FakeHost
+) -> None:
+    if archive is not None:
+        Path("shop.tgz").write_bytes(archive)
+    Path("shop.yaml").write_bytes(values)
+    assert told in refused(CHART)
 
 
 def test_every_problem_of_a_file_is_told_at_once(refused: Refused) -> None:
