@@ -25,7 +25,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from pyinfra.api import Config, FactBase, Inventory, State
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.facts import get_fact
 from pyinfra.connectors.sshuserclient.client import get_ssh_config
 from pyinfra.context import ctx_host, ctx_state
@@ -91,7 +91,11 @@ def ask(state: State, host: Host, order: Order, doors: BoundedSemaphore, meeting
     probing = gevent.spawn(probe, host, order, meeting, questions_done)
     asked, timeout_s = time.time(), order["answer_timeout_s"]
     with ctx_host.use(host):
-        output = get_fact(state, host, MachineAnswers, kwargs={"questions": order["questions"], "_timeout": timeout_s})
+        kwargs = {"questions": order["questions"], "_timeout": timeout_s}
+        try:
+            output = get_fact(state, host, MachineAnswers, kwargs=kwargs)
+        except PyinfraError:  # raised instead of returning nothing when no other machine is left
+            output = ""
     answered = time.time()
     questions_done.set()
     if not output:
