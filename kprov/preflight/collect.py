@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 _AT_ONCE, _BY_JUMP_HOST = 64, 8
 """How many machines are logged in to at the same time; sshd drops logins above MaxStartups, ten by default."""
-_TALK_S = 20.0
+_TALK_S = 30.0
 """How long the program on a machine may take for any of its lines."""
-_MEET_S = 12.0
-"""How long machines wait for the slowest of them; more than its interpreter needs to start on a busy one."""
+_MEET_S = 90.0
+"""How long machines wait for the slowest of them. It has arrived or left long before: whatever it does has an end."""
 
 
 class Plan(TypedDict):
@@ -140,7 +140,8 @@ class Meeting:
     """Has machines wait for each other twice: until all hold their ports, and until all have tried the others'."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._expected, self._arrived, self._parting = set(names), set[str](), set(names)
+        self._expected, self._parting = set(names), set(names)
+        self._arrived: set[str] = set()
         self._all_here, self._all_done = Event(), Event()
 
     def arrive(self, name: str) -> frozenset[str]:
@@ -158,8 +159,8 @@ class Meeting:
 
     def leave(self, name: str) -> None:
         """Say that nobody has to wait for this machine."""
-        self._expected.discard(name)
-        self._parting.discard(name)
+        for names in (self._expected, self._arrived, self._parting):
+            names.discard(name)
         self._look()
 
     def _look(self) -> None:

@@ -51,7 +51,7 @@ def gather(
     fsync: bool = False,
     emit: Emit = silent,
     connect_timeout_s: int = 10,
-    answer_timeout_s: int = 30,
+    answer_timeout_s: int = 60,
 ) -> dict[str, HostFacts | Unreachable]:
     """What is known about each host, in the order given; a host that cannot be reached is told as such, not raised.
 
