@@ -5,6 +5,7 @@ Every name belongs to one role and stands in that role's ``argument_specs.yml``;
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -76,7 +77,7 @@ def variables(
     group: dict[str, JSON] = {
         "ansible_user": spec.ssh.user,
         "ansible_port": spec.ssh.port,
-        "ansible_ssh_common_args": f"-F {ssh_config}",
+        "ansible_ssh_common_args": f"-F {shlex.quote(str(ssh_config))}",
         "bundle_files": dict(deliveries.files),
         "bundle_peer": nodes[0]["address"],
         "node_cluster": spec.cluster,
