@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kprov.preflight.judge import REACHABLE, rule_names
@@ -22,20 +23,25 @@ def checks(findings: Iterable[Finding], hosts: Sequence[str]) -> tuple[Check, ..
     >>> len(found) == len(rule_names()), {check.outcome for check in found}
     (True, {'passed'})
     """
-    said = {(each.rule, host): each for each in findings for host in each.hosts}
+    said: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for each in findings:
+        for host in each.hosts:
+            said[each.rule, host].append(each)
     silent = {host for rule, host in said if rule == REACHABLE}
     return tuple(
-        _check(rule, host, said.get((rule, host)))
+        _check(rule, host, said.get((rule, host), ()))
         for host in hosts
         for rule in rule_names()
         if host not in silent or rule == REACHABLE
     )
 
 
-def _check(rule: str, host: str, finding: Finding | None) -> Check:
-    if finding is None:
-        return Check("preflight", rule, host, "passed", 0.0)
-    message = f"{finding.what}: {finding.why}"
-    if finding.level != "error":
-        return Check("preflight", rule, host, "passed", 0.0, f"{finding.level}: {message}", finding.remedy)
-    return Check("preflight", rule, host, "error" if rule == REACHABLE else "failed", 0.0, message, finding.remedy)
+def _check(rule: str, host: str, findings: Sequence[Finding]) -> Check:
+    errors = [each for each in findings if each.level == "error"]
+    told = errors or findings
+    remedies = "\n".join(dict.fromkeys(each.remedy for each in told))
+    if not errors:
+        message = "; ".join(f"{each.level}: {each.what}: {each.why}" for each in told)
+        return Check("preflight", rule, host, "passed", 0.0, message, remedies)
+    message = "; ".join(f"{each.what}: {each.why}" for each in told)
+    return Check("preflight", rule, host, "error" if rule == REACHABLE else "failed", 0.0, message, remedies)

@@ -24,6 +24,16 @@ def test_every_rule_is_a_check_on_every_machine_that_answered() -> None:
     assert by_name["swap-off"].message == ""
 
 
+def test_one_rule_may_say_several_things_of_a_machine_and_an_error_among_them_counts() -> None:
+    found = [
+        finding("ports-free", "error", "m1"),
+        finding("ports-free", "error", "m1"),
+        finding("ports-free", "info", "m1"),
+    ]
+    (check,) = [each for each in checks(found, ["m1"]) if each.name == "ports-free"]
+    assert (check.outcome, check.message, check.evidence) == ("failed", "what: why; what: why", "Do.")
+
+
 @pytest.mark.parametrize(
     ("findings", "code"),
     [
