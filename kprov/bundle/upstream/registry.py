@@ -99,7 +99,14 @@ class Skopeo:
             self._run(
                 [
                     *("--override-os", "linux", "--override-arch", architecture, "copy", "--quiet", "--retry-times", 3),
-                    *("--dest-shared-blob-dir", blobs, source, f"oci:{layout}"),
+                    # Layers stay as they are: another compression would be another digest.
+                    *(
+                        "--dest-oci-accept-uncompressed-layers",
+                        "--dest-shared-blob-dir",
+                        blobs,
+                        source,
+                        f"oci:{layout}",
+                    ),
                 ],
                 reference,
                 _TIMEOUT_S,
@@ -126,11 +133,20 @@ class Skopeo:
         registries, policy = self._folder / "registries.conf", self._folder / "policy.json"
         registries.write_text(registries_conf(self._mirrors), encoding="utf-8")
         policy.write_text(json.dumps(_POLICY), encoding="utf-8")
-        env = environment(self._base, [Path("/usr/local/bin")], CONTAINERS_REGISTRIES_CONF=str(registries))
+        env = environment(self._base, [Path("/usr/local/bin")])
         what = f"cannot pull {reference}"
         try:
             return run(
-                ["skopeo", "--policy", policy, "--command-timeout", f"{timeout_s:.0f}s", *command],
+                [
+                    "skopeo",
+                    "--policy",
+                    policy,
+                    "--registries-conf",
+                    registries,
+                    "--command-timeout",
+                    f"{timeout_s:.0f}s",
+                    *command,
+                ],
                 what=what,
                 log=self._log,
                 env=env,
