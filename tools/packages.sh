@@ -5,7 +5,7 @@
 set -eu
 
 wanted="podman runc netavark aardvark-dns mmdebstrap golang-1.19-go golang-github-modern-go-reflect2-dev
-        dpkg-dev gcc libc6-dev zstd make git iproute2 iptables openssh-client python3-venv ca-certificates $*"
+        dpkg-dev gcc libc6-dev zstd skopeo make git iproute2 iptables openssh-client python3-venv ca-certificates $*"
 
 missing=""
 for package in $wanted; do

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
@@ -84,11 +84,15 @@ class Catalog(BaseModel):
         return all(file.sha256 for each in architectures for file in downloads(self, version, each))
 
 
+def catalog_file() -> Path:
+    """Where the catalog that comes with kprov lies."""
+    return Path(__file__).with_name("catalog.yaml")
+
+
 @cache
 def catalog() -> Catalog:
     """The catalog that comes with kprov."""
-    text = files(__package__).joinpath("catalog.yaml").read_text(encoding="utf-8")
-    return Catalog.model_validate(yaml.safe_load(text))
+    return Catalog.model_validate(yaml.safe_load(catalog_file().read_text(encoding="utf-8")))
 
 
 def releases() -> dict[str, Release]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = b"kind: DaemonSet\n" * 5000
-HASTY = Patience(answer_s=2, total_s=4, pauses_s=(0.01, 0.01))
+HASTY = Patience(answer_s=20, total_s=60, pauses_s=(0.01, 0.01))
 
 
 class Server(ThreadingHTTPServer):
