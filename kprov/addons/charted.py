@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.addons.catalog import Catalogued
@@ -37,6 +37,11 @@ class Charted(Catalogued):
         return {}
 
     @property
+    def api_versions(self) -> tuple[str, ...]:
+        """APIs that other add-ons bring, which the chart may ask for."""
+        return ()
+
+    @property
     def contradictions(self) -> tuple[str, ...]:
         """Values of the user's, by dotted key, that say something else than the cluster file does elsewhere."""
         return tuple(contradictions(self.decided, self.values))
@@ -49,7 +54,8 @@ class Charted(Catalogued):
         if place is None:
             raise AssertionError(f"{self.name} has no chart in the catalog")
         values = merged(merged(self.defaults, self.values), self.decided)
-        return (Chart(upstream.url, place.release, place.namespace, self.kubernetes, values),)
+        chart = Chart(upstream.url, place.release, place.namespace, self.kubernetes, values)
+        return (replace(chart, api_versions=self.api_versions),)
 
     def objects(self, files: Mapping[str, bytes]) -> tuple[Document, ...]:
         """What the chart makes of the values."""

@@ -115,6 +115,21 @@ def test_the_api_of_this_kubernetes_takes_the_result_strictly(name: str, version
             kubernetes_validate.validate(document, version, strict=True)
 
 
+VALUES = {
+    "cilium": ("network: {plugin: cilium, mtu: 1400, values: {operator: {replicas: 3}}}", "1.36.4"),
+    "cilium-host-gw": ("network: {plugin: cilium, encapsulation: host-gw, pods: 10.8.0.0/16}", "1.35.8"),
+    "traefik": ("addons: {gateway-api: {}, traefik: {values: {deployment: {replicas: 2}}}}", "1.36.4"),
+    "kube-prometheus-stack": ("addons: {kube-prometheus-stack: {password_file: pw, volume_gib: 20}}", "1.36.4"),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_chart_is_given_these_values(golden: Golden, name: str) -> None:
+    (chart,) = made(*VALUES[name]).charts
+    head = f"# {chart.source}\n# as {chart.release} in {chart.namespace}, for Kubernetes {chart.kubernetes}\n"
+    golden(f"addons/{name}.values", head + to_text([chart.values]))
+
+
 REFLECTORS = RouteReflectors(("m1", "w1", "w2"), ("w1",))
 
 

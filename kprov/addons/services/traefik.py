@@ -27,6 +27,12 @@ class Traefik(Charted):
     balanced: bool
 
     @property
+    def api_versions(self) -> tuple[str, ...]:
+        """That of the Gateway API, by its name and by its kinds, where the cluster has it."""
+        api, kinds = f"{GATEWAY_GROUP}/v1", ("GatewayClass", "Gateway", "HTTPRoute")
+        return (api, *(f"{api}/{kind}" for kind in kinds)) if self.gateway else ()
+
+    @property
     def decided(self) -> Document:
         """Its class, its ports on the nodes, and what it serves."""
         port = self.settings

@@ -79,6 +79,7 @@ def test_traefik_serves_what_is_there(rest, gateway, service) -> None:
     found = values(traefik(rest))
     assert found["providers"] == {"kubernetesGateway": {"enabled": gateway}}
     assert found["service"] == {"type": service}
+    assert ("gateway.networking.k8s.io/v1" in traefik(rest).charts[0].api_versions) == gateway
     assert found["ports"] == {"web": {"nodePort": 30080}, "websecure": {"nodePort": 30443}}
     assert found["ingressClass"] == {"enabled": True, "isDefaultClass": True}
 
