@@ -32,7 +32,7 @@ AGAIN_S = 0.5
 PING_S = 1.5
 AT_ONCE = 400  # select(2) takes no more than 1024 files
 SIZES = (8900, 4000, 1500, 1492, 1480, 1460, 1450, 1440, 1420, 1400, 1350, 1300, 1280)
-SMALL = 64
+SMALL, LARGEST = 64, 65535
 HEADERS = 28  # of IP and ICMP
 ECHO = b"kprov preflight"
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3  # linux/in.h
@@ -175,7 +175,8 @@ def own_mtu(address: str) -> int:
             request = struct.pack("256s", name.encode()[:15])
             with contextlib.suppress(OSError):
                 if socket.inet_ntoa(fcntl.ioctl(asking, SIOCGIFADDR, request)[20:24]) == address:
-                    return int(struct.unpack("i", fcntl.ioctl(asking, SIOCGIFMTU, request)[16:20])[0])
+                    mtu = struct.unpack("i", fcntl.ioctl(asking, SIOCGIFMTU, request)[16:20])[0]
+                    return min(int(mtu), LARGEST)
     return 1500
 
 
