@@ -25,6 +25,7 @@ SCREENSHOTS = Path(__file__).parent / "artifacts"
 # A container's root has no sandbox and no GPU; nothing but the page itself is asked for.
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    "--hide-scrollbars",
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--no-proxy-server"),
 )
 
@@ -58,7 +59,7 @@ class Browser:
 
     def open(self, url: str, picture: str = "") -> Page:
         """Open a page; keep a picture of it under this name."""
-        picture_of = (f"--screenshot={SCREENSHOTS / picture}", "--window-size=1200,1600") if picture else ()
+        picture_of = (f"--screenshot={SCREENSHOTS / picture}", "--window-size=1440,1600") if picture else ()
         argv = [str(CHROMIUM), *FLAGS, f"--user-data-dir={self._profile}", "--timeout=20000", "--dump-dom"]
         done = subprocess.run([*argv, *picture_of, url], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr[-2000:]

@@ -11,7 +11,7 @@ from kprov.ansible.plugins.modules import kprov_manifests as module
 from tests.golden.test_addons import REAL, WRITTEN, given, made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.e2e.made import Cluster
 
@@ -31,13 +31,21 @@ def served(addons: Cluster) -> set[tuple[str, str]]:
     return {(version, each["kind"]) for version, path in paths.items() for each in got(path)["resources"]}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces(addons: Cluster) -> Iterator[None]:
-    """The namespaces that sets of other versions live in."""
-    names = "kube-flannel metallb-system"
-    addons.on("m1", f"for each in {names}; do {kubectl('create namespace')} $each; done")
-    yield
-    addons.on("m1", f"{kubectl('delete namespace')} {names}")
+@pytest.fixture
+def housed(addons: Cluster) -> Iterator[Callable[[list[dict[str, Any]]], None]]:
+    """A function that has the namespaces of objects until the end of the test, those that are not there already."""
+    there = {item["metadata"]["name"] for item in addons.kubectl("get", "namespaces")["items"]}  # type: ignore[attr-defined]
+    made: set[str] = set()
+
+    def have(documents: list[dict[str, Any]]) -> None:
+        wanted = {each["metadata"].get("namespace", "default") for each in documents} - there
+        for name in wanted:
+            made.add(name)
+            addons.on("m1", kubectl(f"create namespace {name}"))
+
+    yield have
+    if made:
+        addons.on("m1", kubectl(f"delete namespace {' '.join(made)}"))
 
 
 def kubectl(words: str) -> str:
@@ -52,7 +60,11 @@ def own_kinds(documents: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", SETS)
 def test_the_api_server_would_take_what_it_knows_of_the_set(
-    addons: Cluster, served: set[tuple[str, str]], name: str, record_property: Any
+    addons: Cluster,
+    served: set[tuple[str, str]],
+    housed: Callable[[list[dict[str, Any]]], None],
+    name: str,
+    record_property: Any,
 ) -> None:
     addon = made(*SETS[name])
     documents = list(addon.objects(given(addon)))
@@ -65,6 +77,7 @@ def test_the_api_server_would_take_what_it_knows_of_the_set(
         foreign |= {(each["apiVersion"], each["kind"]) for each in documents if each not in known}
     record_property("not asked for here", sorted(foreign))
     assert known
+    housed(known)
     ways = {"server": module.APPLY, "part": module.APPLY_PART, "client": module.APPLY_OLD}
     for way, words in ways.items():
         its = [each for each in known if way == way_of(each)]
