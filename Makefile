@@ -33,7 +33,7 @@ down: setup ## Remove the lab
 browser: # for the tests that open the dashboard; without it they are skipped by name
 	@sh tools/packages.sh chromium || true
 
-test: setup lint unit programs golden integration e2e ## Run every test, those with real nodes too
+test: setup lint unit programs golden integration e2e addons ## Run every test, those with real nodes too
 
 unit: $(VENV)/.ready ## Run the tests that need nothing but Python: seconds
 	@$(PYTEST) -q -n auto tests/unit
@@ -63,7 +63,7 @@ e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt,
 	@sh tools/as-root.sh $(PYTEST) -v --durations=0 tests/e2e/test_vm.py
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
-	@sh tools/as-root.sh $(PYTEST) -v $(wildcard tests/e2e/test_addons.py) tests/e2e/test_dashboard.py tests/e2e/test_charts.py
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_addons.py tests/e2e/test_dashboard.py tests/e2e/test_sets.py tests/e2e/test_charts.py tests/e2e/test_imported.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
 	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py

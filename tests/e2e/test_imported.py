@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -166,6 +167,17 @@ def test_pods_get_their_network_from_it(up: Cluster, plugin: Plugin) -> None:
         assert up.on(node, "ls /etc/cni/net.d/*.conflist").split() == [
             f"/etc/cni/net.d/{plugin.configuration}.conflist"
         ]
+
+
+def test_calico_finds_what_its_kubernetes_lacks(up: Cluster, plugin: Plugin) -> None:
+    if "calico" not in plugin.network:
+        pytest.skip("it asks for nothing that Kubernetes 1.20 does not serve")
+    found = json.loads(kubectl(up, "get --raw /apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"))
+    nodes = {each["nodeName"] for item in found["items"] for each in item["endpoints"]}
+    assert nodes <= {"m1", "w1"}
+    assert nodes
+    watched = kubectl(up, "get --raw '/apis/discovery.k8s.io/v1/endpointslices?watch=1&timeoutSeconds=2'")
+    assert {json.loads(line)["object"]["apiVersion"] for line in watched.splitlines()} == {"discovery.k8s.io/v1"}
 
 
 def test_a_second_run_changes_nothing_not_even_programs_that_it_replaced(up: Cluster) -> None:
