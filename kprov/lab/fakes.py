@@ -202,6 +202,10 @@ class FakeVagrant:
         if verb != "status" and self.refuses:
             return Completed(1, f"1,,error-exit,Error,{self.refuses.pop(0)}\n", "")
         lines = self._obey(verb, rest, Path(environment["KPROV_CLUSTER"]))
+        for name in {*self.machines, *rest}:
+            note = Path(environment["VAGRANT_DOTFILE_PATH"]) / "machines" / name / "fake" / "id"
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch() if name in self.machines else note.unlink(missing_ok=True)
         for line in lines:
             heard(line)
         return Completed(0, "".join(f"{line}\n" for line in lines), "")

@@ -27,6 +27,7 @@ from kprov.lab.vagrant_files import (
     refuse_other,
     render,
     state_folder,
+    was_made,
 )
 from kprov.project import ansible_home
 from kprov.ssh import known_hosts
@@ -131,7 +132,7 @@ class VagrantLab:
         """
         with self._mine(name, home):
             files = paths_of(home)
-            if not files.vagrant.exists():
+            if not files.vagrant.exists() or not any(map(was_made, ids(files.vagrant))):
                 forget_owner(name)
                 return 0
             there = [each for each, state in self._states(files).items() if state != "absent"]

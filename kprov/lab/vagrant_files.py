@@ -91,6 +91,11 @@ def state_folder() -> Path:
     return Path(os.environ.get("VAGRANT_DOTFILE_PATH") or ansible_home() / ".vagrant").absolute()
 
 
+def was_made(name: str) -> bool:
+    """Whether Vagrant knows a machine of this name of its own, whatever became of it; asked without Vagrant."""
+    return any((state_folder() / "machines" / name).glob("*/id"))
+
+
 def owner(name: str) -> Path:
     """The note of the cluster file to which a lab belongs."""
     return state_folder() / "kprov" / name

@@ -69,9 +69,29 @@ class Cause:
 
 _CAUSES = (
     (
-        r"provider '(\S+)' could not be found|The provider '(\S+)' that was requested",
+        r"provider 'libvirt' could not be found",
+        "Vagrant has no plugin for libvirt here",
+        "Run `apt-get install vagrant-libvirt`, or `vagrant plugin install vagrant-libvirt`.",
+    ),
+    (
+        r"provider 'parallels' could not be found",
+        "Vagrant has no plugin for parallels here",
+        "Run `vagrant plugin install vagrant-parallels`; Parallels Desktop runs on macOS only.",
+    ),
+    (
+        r"provider 'vmware_desktop' could not be found",
+        "Vagrant has no plugin for vmware_desktop here",
+        "Run `vagrant plugin install vagrant-vmware-desktop`, and install its utility.",
+    ),
+    (
+        r"provider '(\S+)' could not be found",
         "Vagrant has no provider {0} here",
-        "Install its plugin (`apt-get install vagrant-libvirt`), or name another as lab.vagrant.provider.",
+        "Name another as lab.vagrant.provider.",
+    ),
+    (
+        r"provider '(\S+)' that was requested",
+        "{0} cannot be used on this host",
+        "Install it, or name another as lab.vagrant.provider.",
     ),
     (
         r"No usable default provider could be found",
@@ -147,7 +167,7 @@ def cause(said: str) -> Cause:
     """The cause out of all that Vagrant said; its own last words where none is known.
 
     >>> cause("The provider 'libvirt' could not be found, but was requested").why
-    'Vagrant has no provider libvirt here'
+    'Vagrant has no plugin for libvirt here'
     """
     if _BUSY.search(said):
         return Cause("another vagrant works on these machines", "Let it end, then run the command again.", True)

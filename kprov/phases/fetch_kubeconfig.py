@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kprov.ssh.remote import Remote
 
 _ADMIN = "/etc/kubernetes/admin.conf"
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

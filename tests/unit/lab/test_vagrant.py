@@ -169,11 +169,20 @@ def test_a_failing_vagrant_is_explained_with_a_remedy(made):
     made.vagrant.refuses.append("The provider 'libvirt' could not be found%!(VAGRANT_COMMA) but was requested")
     with pytest.raises(CheckFailed) as caught:
         made.lab.up(made.request, silent)
-    assert caught.value.why == "Vagrant has no provider libvirt here"
+    assert caught.value.why == "Vagrant has no plugin for libvirt here"
     assert "vagrant-libvirt" in caught.value.remedy
     log = made.loaded.paths.artifacts / "vagrant.log"
     assert str(log) in caught.value.remedy
     assert "could not be found, but" in log.read_text()
+
+
+def test_down_needs_no_vagrant_that_works_where_nothing_was_made(made):
+    made.vagrant.refuses.append("The provider 'libvirt' could not be found")
+    with pytest.raises(CheckFailed):
+        made.lab.up(made.request, silent)
+    del made.vagrant.said[:]
+    assert made.lab.down("vms", silent, made.request.home) == 0
+    assert made.vagrant.said == []
 
 
 def test_another_vagrant_is_waited_for_then_named(tmp_path, monkeypatch, made):
@@ -187,6 +196,9 @@ def test_another_vagrant_is_waited_for_then_named(tmp_path, monkeypatch, made):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
+        ("The provider 'virtualbox' that was requested to back the machine", "virtualbox cannot be used on this host"),
+        ("The provider 'parallels' could not be found, but was requested", "no plugin for parallels"),
+        ("The provider 'mine' could not be found, but was requested", "no provider mine"),
         ("The box 'me/mine' could not be found or\ncould not be accessed", "the box cannot be had"),
         ("Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file", "libvirt does not answer"),
         (
