@@ -29,6 +29,7 @@ apiVersion: v1
 kind: Node
 metadata: {name: w1, labels: {tests.example/marked: "yes"}, annotations: {kprov.io/keep: release}}
 """
+ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 KINDS = "namespaces,configmaps,deployments,jobs,services,serviceaccounts,nodes"
 
 
@@ -84,7 +85,7 @@ def test_the_chart_is_there_as_plain_objects_and_runs(shop: Cluster) -> None:
     assert {("Namespace", "", "shop"), ("ConfigMap", "shop", "shop-page"), ("Deployment", "shop", "shop")} <= set(found)
     (job,) = [name for kind, _, name in found if kind == "Job"]
     assert job.startswith("shop-prepare-")
-    assert shop.kubectl("get", "job", "-n", "shop", job)["status"]["succeeded"] == 1
+    shop.on("m1", f"{ADMIN} -n shop wait --for=condition=complete job/{job} --timeout=50s")
     assert shop.kubectl("get", "deployment", "-n", "shop", "shop")["status"]["readyReplicas"] == 1
     pods = shop.kubectl("get", "pods", "-n", "shop")["items"]
     assert "shop-test" not in {each["metadata"]["name"] for each in pods}
@@ -126,7 +127,7 @@ def test_without_it_its_objects_are_gone_and_nothing_else(shop: Cluster) -> None
     before = objects(shop)
     edit(shop, EXTRA.replace("{greeting: hello}", "{greeting: bye, replicas: 2}"), "")
     shop.kprov("up")
-    shop.on("m1", "kubectl --kubeconfig /etc/kubernetes/admin.conf wait --for=delete namespace/shop --timeout=120s")
+    shop.on("m1", f"{ADMIN} wait --for=delete namespace/shop --timeout=50s")
     after = objects(shop)
     gone = before.keys() - after.keys()
     records = {("ConfigMap", "kube-system", f"kprov-addon-{name}") for name in ("shop", "marks")}
