@@ -115,7 +115,9 @@ class HelmSource:
         for name in self.names:
             try:
                 if name in ways:
-                    return _artifact(ways[name](emit))
+                    made = _artifact(ways[name](emit))
+                    (self.store / made.path).chmod(0o700)  # a bundle's file that was carried here has lost its mode
+                    return made
             except UnreachableError as error:
                 reasons.append(str(error))
         raise UnreachableError(

@@ -131,7 +131,9 @@ def test_helm_is_built_from_its_module_for_this_machine_alone(tmp_path: Path) ->
     assert (made.name, made.kind, made.version, made.targets) == ("helm", "binary", VERSION, ("controller",))
     assert made.source == f"go:helm.sh/helm/v3@v{VERSION}"
     assert (tmp_path / made.path).is_file()
+    (tmp_path / made.path).chmod(0o600)
     assert source(tmp_path, "packages").have(silent) == made
+    assert (tmp_path / made.path).stat().st_mode & 0o777 == 0o700
 
 
 def test_helm_is_taken_out_of_its_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
