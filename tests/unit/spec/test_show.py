@@ -38,7 +38,7 @@ lab: {provider: vagrant, cpus: 4}
 
 def test_the_shipped_files_are_what_their_names_say() -> None:
     lab, book = (load(ROOT / "inventory" / name / "cluster.yaml").spec for name in ("lab", "book"))
-    assert summary(lab) == "4 nodes (3 control planes, 1 worker), Kubernetes 1.20.2, network bridge"
+    assert summary(lab) == "4 nodes (3 control planes, 1 worker), Kubernetes newest, network bridge"
     assert summary(book) == "9 nodes (3 control planes, 6 workers), Kubernetes 1.36.4, network calico"
     assert book.etcd_members == book.control_planes == ("m11-k8s", "m12-k8s", "m13-k8s")
     assert [str(book.nodes[f"w{n}-k8s"].address) for n in (101, 106)] == ["192.168.1.101", "192.168.1.106"]
