@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e e2e-vm addons drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e e2e-vm addons breakages drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,10 @@ lab: setup ## Make three control planes and a worker as containers, and prove th
 down: setup ## Remove the lab
 	@sh tools/as-root.sh $(BIN)/kprov lab down -f $(CLUSTER)
 
-browser: # for the tests that open the dashboard; without it they are skipped by name
+browser: # for the tests that open the dashboard and the report; without it they are skipped by name
 	@sh tools/packages.sh chromium || true
 
-test: setup lint unit programs golden integration e2e addons ## Run every test, those with real nodes too
+test: setup browser lint unit programs golden integration e2e addons ## Run every test, those with real nodes too
 
 unit: $(VENV)/.ready ## Run the tests that need nothing but Python: seconds
 	@$(PYTEST) -q -n auto tests/unit
@@ -64,6 +64,9 @@ e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt,
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_addons.py tests/e2e/test_dashboard.py tests/e2e/test_sets.py tests/e2e/test_charts.py tests/e2e/test_imported.py
+
+breakages: setup ## Break a cluster of four nodes in 26 places, and see that exactly the right checks fail
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_breakages.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
 	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py

@@ -12,12 +12,13 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify import probe
+from kprov.verify.answers import NoControlPlaneError, ProbeAnswers, ProbeError
 from kprov.verify.asking import DEADLINE_S, POLL_S, refusal
 from kprov.verify.balancer import Balanced, try_balancer
 from kprov.verify.logs import ask_logs
@@ -35,31 +36,13 @@ from kprov.verify.workload import NOT_TRIED, Tried, try_workload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kprov.verify.probe import ProbePod, Reach, Sight
+    from kprov.verify.probe import Reach, Sight
     from kprov.verify.settings import Settings, Target
 
 _MOST_MACHINES: Final = 32
 """So many are asked at the same time."""
 _JOBS: Final = 8
 """Threads beside those; each job has its own, as they wait for each other."""
-
-
-class NoControlPlaneError(Exception):
-    """kubectl gets no answer on any control plane; the text says what each of them said."""
-
-
-class ProbeError(Exception):
-    """The API server would not make the probe; the text is its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAnswers:
-    """What came of the probe: its pods by node, its service, and what each node's pod got from each target."""
-
-    pods: Mapping[str, ProbePod]
-    service: str
-    behind: frozenset[str]
-    reached: Mapping[str, Mapping[str, Reach]]
 
 
 class ClusterUnderTest:

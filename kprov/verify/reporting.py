@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import pytest
 
-from kprov.verify.cluster import NoControlPlaneError, ProbeError
+from kprov.verify.answers import NoControlPlaneError, ProbeError
 from kprov.verify.machine import SilentMachineError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from kprov.verify.answers import NoControlPlaneError
 from kprov.verify.certificates import certificates
-from kprov.verify.cluster import NoControlPlaneError
 from kprov.verify.pods import pod_ready
 from kprov.verify.questions import HEALTH, member_is_well, version_in
 from kprov.verify.view import STATIC_PODS

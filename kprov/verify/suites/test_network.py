@@ -2,7 +2,7 @@
 
 import pytest
 
-from kprov.verify.cluster import ProbeError
+from kprov.verify.answers import ProbeError
 from kprov.verify.questions import CNI_FOLDER, cni_configurations
 from kprov.verify.workloads import shortage, wants_node
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kprov.verify import cluster
-from kprov.verify.cluster import ClusterUnderTest, NoControlPlaneError, ProbeError
+from kprov.verify.answers import NoControlPlaneError, ProbeError
+from kprov.verify.cluster import ClusterUnderTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
