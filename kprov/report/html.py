@@ -37,6 +37,7 @@ def render_html(run: Run, results: Results | None = None) -> str:
     )
     environment.filters["duration"] = duration
     environment.filters["listing"] = listing
+    environment.filters["heading"] = heading
     environment.globals["count"] = count
     longest_s = page.whole_s(run)
     return environment.get_template("run.html.j2").render(
@@ -52,6 +53,15 @@ def render_html(run: Run, results: Results | None = None) -> str:
         suites=page.suites(results.checks) if results else {},
         endings=page.endings(results.certificates, results.started) if results else (),
     )
+
+
+def heading(suite: str) -> str:
+    """The name of a suite as a heading; some names are written as they are.
+
+    >>> heading("control plane"), heading("dns"), heading("etcd")
+    ('Control plane', 'DNS', 'etcd')
+    """
+    return {"dns": "DNS", "etcd": "etcd"}.get(suite, suite[:1].upper() + suite[1:])
 
 
 def shown(text: str) -> str:
