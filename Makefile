@@ -63,13 +63,13 @@ e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt,
 	@sh tools/as-root.sh $(PYTEST) -v --durations=0 tests/e2e/test_vm.py
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
-	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_addons.py tests/e2e/test_dashboard.py tests/e2e/test_sets.py tests/e2e/test_charts.py tests/e2e/test_imported.py
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_addons.py tests/e2e/test_dashboard.py tests/e2e/test_sets.py tests/e2e/test_charts.py
 
 breakages: setup ## Break a cluster of four nodes in 26 places, and see that exactly the right checks fail
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_breakages.py
 
 drill: setup ## Cut an up off at ten moments (half an hour), change keys, and make the book's nine nodes
-	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py
+	@KPROV_E2E_ROUNDS=$${KPROV_E2E_ROUNDS:-10} sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_interrupt.py tests/e2e/test_encryption.py tests/e2e/test_nine.py tests/e2e/test_imported.py
 
 fmt: $(VENV)/.ready ## Format the code
 	@$(BIN)/ruff check --fix-only -q .
