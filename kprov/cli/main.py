@@ -37,7 +37,7 @@ COMMANDS = (
         "Make",
         (
             Entry("bundle", "kprov.cli.bundle:bundle", "Gather, list and verify what a cluster is made of."),
-            Entry("release", "kprov.cli.release:release", "Bring the catalog of versions up to date."),
+            Entry("release", "kprov.cli.release:release", "Show the versions of Kubernetes, and keep them up to date."),
             Entry("lab", "kprov.cli.lab:lab", "Make, show and remove the machines of a lab."),
             Entry("trust", "kprov.cli.trust:trust", "Let every machine know our key, and pin its host key."),
             Entry("preflight", "kprov.cli.preflight:preflight", "Check the machines before anything is changed."),

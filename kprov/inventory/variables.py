@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from kprov.addons.networks import calico
 from kprov.inventory.model import Variables
-from kprov.release import addons, control_plane, kubeadm
+from kprov.release import addons, control_plane
 from kprov.release.catalog import minor_of
+from kprov.release.control_plane import NO_FILES, OwnFiles
+from kprov.release.documents import node_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from kprov.inventory.model import JSON
     from kprov.release.catalog import Release
+    from kprov.release.kubeadm import Document
     from kprov.spec.model import ClusterSpec, Node
 
 
@@ -51,7 +54,7 @@ class Deliveries:
     are what belongs to them beside the objects, each with ``set``, ``namespace``, ``name``, ``key`` and its ``file``.
     An artifact with an ``architecture`` is for nodes of that one alone; ``machine`` is this machine's, which is that of
     all nodes whose cluster file says nothing else.
-    ``audit_policy`` is the content of the user's own policy, ``key_file`` the path of the user's own key.
+    ``own`` is what the user's own files say, ``key_file`` the path of the user's own key.
     """
 
     control_plane: Sequence[Mapping[str, JSON]] = ()
@@ -60,7 +63,7 @@ class Deliveries:
     machine: str = ""
     addons: Sequence[str] = ()
     secrets: Sequence[Mapping[str, JSON]] = ()
-    audit_policy: kubeadm.Document | None = None
+    own: OwnFiles = NO_FILES
     key_file: str = ""
 
 
@@ -83,7 +86,7 @@ def variables(
         "node_cluster": spec.cluster,
         "node_hosts": _hosts(spec),
         "node_manage_host": not machines.shared_kernel,
-        "container_runtime_sandbox_image": release.image(release.pause_image),
+        "container_runtime_sandbox_image": release.image(release.pause_image, spec.kubernetes.image_repository),
         "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
         # Debian's package containernetworking-plugins brings them there; the bundle's own go to /opt/cni/bin.
         "container_runtime_cni_bin_dir": (
@@ -98,7 +101,7 @@ def variables(
         "control_plane_nodes": nodes,
         "control_plane_files": [
             {"path": file.path, "content": file.content, "mode": "0600"}
-            for file in control_plane.settings(spec, deliveries.audit_policy).files
+            for file in control_plane.settings(spec, deliveries.own).files
         ],
         "control_plane_encryption": _json(control_plane.encryption(spec)),
         "control_plane_key_file": deliveries.key_file,
@@ -149,20 +152,16 @@ def _of_node(
 ) -> Mapping[str, JSON]:
     plane = "control-plane" in node.roles
     runtime, others = _artifacts(deliveries, node, plane=plane)
+    documents = node_documents(spec, release, name, shared_kernel=machines.shared_kernel, own=deliveries.own)
     values: dict[str, JSON] = {
         "container_runtime_artifacts": runtime,
         "kubernetes_address": str(node.address),
         "kubernetes_artifacts": others,
-        "join_documents": [_json(kubeadm.join_configuration(release, name, node))],
+        "join_documents": [_json(document) for document in documents.get("kubeadm-join.yaml", ())],
     }
     if plane:
         values["control_plane_heal_watches"] = release.loses_watches
-        values["control_plane_documents"] = [
-            _json(kubeadm.init_configuration(release, name, node)),
-            _json(kubeadm.cluster_configuration(spec, release, deliveries.audit_policy)),
-            _json(kubeadm.kubelet_configuration(spec, shared_kernel=machines.shared_kernel)),
-            _json(kubeadm.kube_proxy_configuration(spec, shared_kernel=machines.shared_kernel)),
-        ]
+        values["control_plane_documents"] = [_json(document) for document in documents["kubeadm-init.yaml"]]
     return values
 
 
@@ -183,5 +182,5 @@ def _own_runtime(deliveries: Deliveries) -> bool:
     return any(artifact["kind"] in RUNTIME_KINDS for artifact in deliveries.worker)
 
 
-def _json(document: kubeadm.Document) -> JSON:
+def _json(document: Document) -> JSON:
     return cast("JSON", document)

@@ -1,4 +1,4 @@
-"""The user's own files on the control plane: an audit policy and a key, read and checked before anything is touched."""
+"""The user's own files on the control plane: an audit policy, a CA, a key, all read before anything is touched."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 import yaml
 
 from kprov.errors import Problem, SpecError
+from kprov.release.control_plane import OwnFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,34 @@ _API: Final = "audit.k8s.io/v1"
 _LEVELS: Final = ("None", "Metadata", "Request", "RequestResponse")
 _KEY_BYTES: Final[Mapping[str, tuple[int, ...]]] = {"aescbc": (32,), "secretbox": (32,), "aesgcm": (16, 24, 32)}
 """Shorter keys, which API servers take for aescbc too, are not offered."""
+
+
+def own_files(loaded: Loaded) -> OwnFiles:
+    """What the user's own files say that are no secret.
+
+    Raises:
+        SpecError: one of them cannot be used.
+    """
+    return OwnFiles(audit_policy=audit_policy(loaded), oidc_ca=oidc_ca(loaded))
+
+
+def oidc_ca(loaded: Loaded) -> str:
+    """The certificates of the OIDC provider's CA; empty where the cluster file names none.
+
+    Raises:
+        SpecError: they cannot be read, or are no certificates.
+    """
+    oidc = loaded.spec.oidc
+    if oidc is None or oidc.ca_file is None:
+        return ""
+    key, name = "oidc.ca_file", oidc.ca_file
+    right = "Name a file in PEM: -----BEGIN CERTIFICATE----- and what follows."
+    text = _read(loaded, key, name, right).decode("ascii", "replace")
+    if "PRIVATE KEY" in text:
+        raise _problem(loaded, key, f"{name} holds a private key", "Give the certificate alone.")
+    if "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
+        raise _problem(loaded, key, f"{name} holds no certificate", right)
+    return text
 
 
 def audit_policy(loaded: Loaded) -> Document | None:

@@ -65,7 +65,7 @@ def with_own_files(found: Deliveries, loaded: Loaded) -> Deliveries:
     Raises:
         SpecError: one of them cannot be used.
     """
-    return replace(found, audit_policy=control_plane.audit_policy(loaded), key_file=control_plane.key_file(loaded))
+    return replace(found, own=control_plane.own_files(loaded), key_file=control_plane.key_file(loaded))
 
 
 def deliveries(bundle: Bundle, addons: Sequence[Rendered], paths: ClusterPaths) -> Deliveries:

@@ -8,7 +8,10 @@ from kprov.errors import Problem, SpecError
 from kprov.phases import control_plane
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kprov.spec.load import Loaded
+    from kprov.spec.model import ClusterSpec
 
 _PLUGINS: Final = ("bridge", "calico", "cilium", "flannel", "weave", "none")
 _SOURCES: Final = ("upstream", "packages")
@@ -41,13 +44,26 @@ def refuse_unsupported(loaded: Loaded) -> None:
         for key, (value, can) in asked.items()
         if value not in can
     ]
-    for check in (control_plane.audit_policy, control_plane.key_file):
+    problems += [
+        Problem(str(loaded.paths.file), line_of(loaded, key), key, wrong, right) for key, wrong, right in _beyond(spec)
+    ]
+    for check in (control_plane.own_files, control_plane.key_file):
         try:
             check(loaded)
         except SpecError as error:
             problems += error.problems
     if problems:
         raise SpecError(problems)
+
+
+def _beyond(spec: ClusterSpec) -> Iterator[tuple[str, str, str]]:
+    """What is rendered rightly and cannot be brought to machines: the key, what is wrong, what would be right."""
+    if spec.kubernetes.patches:
+        wrong = "`kprov up` cannot bring patches to control planes in this version"
+        yield "kubernetes.patches", wrong, "Remove it; arguments and volumes are told without patches."
+    if spec.kubernetes.image_repository and "packages" in spec.bundle.source:
+        wrong = "images of the source packages have the names of the release's own registry"
+        yield "kubernetes.image_repository", wrong, "Remove it, or use another bundle.source."
 
 
 def line_of(loaded: Loaded, key: str) -> int:

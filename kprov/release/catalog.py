@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kprov.errors import Problem, SpecError
+from kprov.release import control_plane, fit
 from kprov.release.artifacts import KUBERNETES, Architecture, Published, downloads
-from kprov.release.control_plane import refusals
 from kprov.spec.model import ClusterSpec, SourceName  # noqa: TC001 - pydantic reads the annotation
 from kprov.spec.types import NEWEST
 
@@ -30,6 +30,7 @@ class Release(BaseModel):
     ``etcd_joins_as``: how its ``kubeadm join`` announces a new member of etcd. A voter counts before it runs, so that
     nothing can be written meanwhile; kubeadm announces learners by default from 1.29 on (feature EtcdLearnerMode).
     ``loses_watches``: its API server, cut off from etcd's leader, ends watches without all clients noticing.
+    ``refuses_cgroup_v1``: its kubelet does not start on cgroup v1 unless told to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,13 +44,14 @@ class Release(BaseModel):
     cri_socket: str
     loses_watches: bool = False
     etcd_joins_as: Literal["voter", "learner"] = "learner"
+    refuses_cgroup_v1: bool = False
     sources: tuple[SourceName, ...]
     tools: dict[str, str] = Field(default_factory=dict)
     patches: tuple[str, ...] = Field(min_length=1)
 
-    def image(self, relative: str) -> str:
-        """The full reference of an image of this release."""
-        return f"{self.image_repository}/{relative}"
+    def image(self, relative: str, repository: str | None = None) -> str:
+        """The full reference of an image of this release, in its own registry or in the user's ``repository``."""
+        return f"{repository or self.image_repository}/{relative}"
 
 
 class Catalog(BaseModel):
@@ -181,7 +183,8 @@ def resolve(spec: ClusterSpec, *, file: str, line: int = 0, line_of: Callable[[s
         wrong = f"no sha256 is known for Kubernetes {version}, and what cannot be checked is not downloaded"
         able = [patch for patch in release.patches if catalog().served(patch, "upstream")]
         raise SpecError([Problem(file, line, key, wrong, f"one of {', '.join(able)}; or bundle.source: directory")])
-    lacking = [Problem(file, line_of(name), name, wrong, right) for name, wrong, right in refusals(spec)]
+    found = [*control_plane.refusals(spec), *fit.refusals(spec, release)]
+    lacking = [Problem(file, line_of(name), name, wrong, right) for name, wrong, right in found]
     if lacking:
         raise SpecError(lacking)
     return release

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kprov.release.kubeadm import Document
+    from kprov.spec.components import Component, Oidc
     from kprov.spec.control_plane import Audit, Kms, PodSecurity
     from kprov.spec.model import ClusterSpec
 
@@ -63,9 +64,48 @@ class Settings:
     files: tuple[NodeFile, ...] = ()
 
 
-def settings(spec: ClusterSpec, policy: Document | None = None) -> Settings:
-    """All that the cluster file says on API servers; ``policy`` is the content of the user's own audit policy file."""
-    args: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """What the user's own files say that control planes are to have: an audit policy, the CA of an OIDC provider."""
+
+    audit_policy: Document | None = None
+    oidc_ca: str = ""
+
+
+NO_FILES: Final = OwnFiles()
+
+
+def settings(spec: ClusterSpec, own: OwnFiles = NO_FILES) -> Settings:
+    """All that the cluster file says on API servers."""
+    mine = _sections(spec, own)
+    told = component(spec.api_server, mine.args)
+    return Settings(told.args, (*mine.volumes, *told.volumes), mine.files)
+
+
+def component(wanted: Component, args: Mapping[str, str]) -> Settings:
+    """What a component is told: what kprov says, and after it what the cluster file adds."""
+    volumes = tuple(
+        {
+            "name": volume.name,
+            "hostPath": volume.host_path,
+            "mountPath": volume.mount_path,
+            "readOnly": volume.read_only,
+            **({"pathType": volume.path_type} if volume.path_type else {}),
+        }
+        for volume in wanted.volumes
+    )
+    return Settings({**args, **wanted.args}, volumes)
+
+
+def gates(spec: ClusterSpec) -> Mapping[str, str]:
+    """The argument by which every component is told of feature gates."""
+    wanted = sorted(spec.kubernetes.feature_gates.items())
+    return {"feature-gates": ",".join(f"{name}={str(on).lower()}" for name, on in wanted)} if wanted else {}
+
+
+def _sections(spec: ClusterSpec, own: OwnFiles) -> Settings:
+    """What the sections of the cluster file on API servers amount to."""
+    args: dict[str, str] = {**gates(spec)}
     volumes: list[Document] = []
     files: list[NodeFile] = []
     if spec.encryption:
@@ -74,7 +114,7 @@ def settings(spec: ClusterSpec, policy: Document | None = None) -> Settings:
             folder = _folder(spec.encryption.kms)
             volumes.append(_volume("kprov-kms", folder, read_only=False))
     if spec.audit:
-        written = _file("audit-policy", policy or audit_policy(spec.audit.policy))
+        written = _file("audit-policy", own.audit_policy or audit_policy(spec.audit.policy))
         files.append(written)
         volumes.append(_volume("kprov-audit", AUDIT_FOLDER, read_only=False))
         args |= _audit_args(spec.audit, written.path)
@@ -82,9 +122,28 @@ def settings(spec: ClusterSpec, policy: Document | None = None) -> Settings:
         written = _file("admission", admission_configuration(spec.pod_security, spec.kubernetes.version))
         files.append(written)
         args["admission-control-config-file"] = written.path
-    if args:
+    if spec.oidc:
+        args |= _oidc_args(spec.oidc)
+        if own.oidc_ca:
+            authority = NodeFile(f"{FOLDER}/oidc-ca-{_digest(own.oidc_ca)}.crt", own.oidc_ca)
+            files.append(authority)
+            args["oidc-ca-file"] = authority.path
+    if files or spec.encryption:
         volumes.insert(0, _volume("kprov-api-server", FOLDER, read_only=True))
     return Settings(args, tuple(volumes), tuple(files))
+
+
+def _oidc_args(oidc: Oidc) -> Mapping[str, str]:
+    """The arguments on OpenID Connect that every version from 1.20 to 1.36 has (kube-apiserver's reference)."""
+    given = {
+        "oidc-issuer-url": oidc.issuer_url,
+        "oidc-client-id": oidc.client_id,
+        "oidc-username-claim": oidc.username_claim,
+        "oidc-username-prefix": oidc.username_prefix,
+        "oidc-groups-claim": oidc.groups_claim,
+        "oidc-groups-prefix": oidc.groups_prefix,
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _audit_args(audit: Audit, policy: str) -> Mapping[str, str]:
@@ -105,7 +164,11 @@ def _volume(name: str, path: str, *, read_only: bool) -> Document:
 
 def _file(name: str, document: Document) -> NodeFile:
     content: str = yaml.safe_dump(document, sort_keys=False)
-    return NodeFile(f"{FOLDER}/{name}-{hashlib.sha256(content.encode()).hexdigest()[:10]}.yaml", content)
+    return NodeFile(f"{FOLDER}/{name}-{_digest(content)}.yaml", content)
+
+
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
 
 
 def _folder(kms: Kms) -> str:

@@ -1,15 +1,15 @@
-"""kubeadm's own configuration documents, one set per node, without any secret.
+"""kubeadm's own configuration documents, without any secret.
 
-Sources: the kubeadm configuration reference of v1beta2 (1.20), v1beta3 and v1beta4 (1.31 on), the references of
-kubelet.config.k8s.io/v1beta1 and kubeproxy.config.k8s.io/v1alpha1. The certificate key and the join token are put in on
-the node, at the last moment.
+Sources: the kubeadm configuration references of v1beta2 (to 1.21), v1beta3 (1.22 to 1.30) and v1beta4 (1.31 on). The
+certificate key and the join token are put in on the node, at the last moment.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from kprov.release.control_plane import settings
+from kprov.release import etcd
+from kprov.release.control_plane import NO_FILES, OwnFiles, component, gates, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,13 +22,14 @@ Document: TypeAlias = "dict[str, object]"
 API_PORT = 6443
 DISCOVERY_FILE = "/run/kprov/discovery.conf"
 """Where the node finds the cluster while it joins; a tmpfs, removed after the join."""
+PATCHES = "/etc/kubernetes/kprov/patches"
+"""Where control planes have the user's own patches."""
 _HEALTH_TIMEOUT = "4m0s"
 _DISCOVERY_TIMEOUT = "1s"
 """kubeadm of the v1beta2 days waits for five seconds, at most its timeout, before it first looks for the cluster
 (cmd/kubeadm/app/discovery/file/file.go, 1.20). The cluster is known to be there; where it is not, it is asked anew."""
-_ETCD_TIMERS = {"heartbeat-interval": "250", "election-timeout": "5000"}
-"""In milliseconds; etcd's own are 100 and 1000 (etcd v3.4, docs/tuning.md). A second member counts from the moment that
-it is announced, some seconds before it runs; a leader that gives up in that time cuts off every client of the API."""
+_CGROUP_CHECK = "SystemVerification"
+"""The check of kubeadm that refuses cgroup v1 from 1.35 on (k8s.io/system-validators, cgroup_validator_linux.go)."""
 
 
 def extra_args(release: Release, args: Mapping[str, str]) -> object:
@@ -38,32 +39,57 @@ def extra_args(release: Release, args: Mapping[str, str]) -> object:
     return dict(sorted(args.items()))
 
 
-def cluster_configuration(spec: ClusterSpec, release: Release, audit_policy: Document | None = None) -> Document:
-    """ClusterConfiguration: the same on every control plane; ``audit_policy`` is the user's own, where there is one."""
-    api_server: Document = {"certSANs": list(_names(spec))}
-    told = settings(spec, audit_policy)
-    if told.args:
-        api_server |= {"extraArgs": extra_args(release, told.args), "extraVolumes": list(told.volumes)}
+def cluster_configuration(spec: ClusterSpec, release: Release, own: OwnFiles = NO_FILES) -> Document:
+    """ClusterConfiguration: the same on every control plane; ``own`` is what the user's own files say."""
+    told = settings(spec, own)
+    api_server: Document = {"certSANs": list(_names(spec)), **_told(release, told.args, told.volumes)}
     if release.kubeadm_api != "v1beta4":
         api_server["timeoutForControlPlane"] = _HEALTH_TIMEOUT
-    return {
+    manager = component(spec.controller_manager, {**_shares(spec), **gates(spec)})
+    scheduler = component(spec.scheduler, gates(spec))
+    document: Document = {
         "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
         "kind": "ClusterConfiguration",
         "clusterName": spec.cluster,
         "kubernetesVersion": f"v{spec.kubernetes.version}",
-        "imageRepository": release.image_repository,
+        "imageRepository": spec.kubernetes.image_repository or release.image_repository,
         "controlPlaneEndpoint": f"{spec.endpoint_host}:{spec.endpoint_port}",
         "networking": {
             "podSubnet": str(spec.network.pods),
             "serviceSubnet": str(spec.network.services),
             "dnsDomain": spec.network.dns_domain,
         },
-        "etcd": {"local": {"extraArgs": extra_args(release, _ETCD_TIMERS)}},
+        "etcd": _etcd(spec, release),
         "apiServer": api_server,
-        "controllerManager": {
-            "extraArgs": extra_args(release, {"node-cidr-mask-size": str(spec.network.node_prefix)}),
-        },
+        "controllerManager": _told(release, manager.args, manager.volumes),
     }
+    if scheduler.args or scheduler.volumes:
+        document["scheduler"] = _told(release, scheduler.args, scheduler.volumes)
+    for key, days in (
+        ("certificateValidityPeriod", spec.kubernetes.certificate_days),
+        ("caCertificateValidityPeriod", spec.kubernetes.ca_certificate_days),
+    ):
+        if days:
+            document[key] = f"{days * 24}h0m0s"
+    return document
+
+
+def _told(release: Release, args: Mapping[str, str], volumes: Sequence[Document]) -> Document:
+    """A component's ``extraArgs`` and ``extraVolumes``, where there are any."""
+    told: Document = {"extraArgs": extra_args(release, args)} if args else {}
+    return told | ({"extraVolumes": list(volumes)} if volumes else {})
+
+
+def _shares(spec: ClusterSpec) -> Mapping[str, str]:
+    """How large each node's share of the pods' network is."""
+    return {"node-cidr-mask-size": str(spec.network.node_prefix)}
+
+
+def _etcd(spec: ClusterSpec, release: Release) -> Document:
+    """How API servers reach etcd, or with what kubeadm starts it on control planes."""
+    if spec.etcd.topology == "external":
+        return {"external": {"endpoints": list(etcd.endpoints(spec)), **etcd.CLIENT_FILES}}
+    return {"local": {"extraArgs": extra_args(release, {**etcd.TIMERS, **spec.etcd.args})}}
 
 
 def _names(spec: ClusterSpec) -> Sequence[str]:
@@ -74,40 +100,54 @@ def _names(spec: ClusterSpec) -> Sequence[str]:
     return tuple(dict.fromkeys(item for item in given if item))
 
 
-def _node_registration(release: Release, name: str, node: Node) -> Document:
+def _node_registration(spec: ClusterSpec, release: Release, name: str, *, shared_kernel: bool) -> Document:
+    node = spec.nodes[name]
     args = {"node-ip": str(node.address)}
     if node.labels:
         args["node-labels"] = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     taints = [{"key": t.key, "effect": t.effect, **({"value": t.value} if t.value else {})} for t in node.taints]
     if "control-plane" in node.roles and "worker" not in node.roles:
         taints = [{"key": key, "effect": "NoSchedule"} for key in release.control_plane_taints] + taints
-    return {
+    document: Document = {
         "name": name,
         "criSocket": release.cri_socket,
         "kubeletExtraArgs": extra_args(release, args),
         "taints": taints,
     }
+    if release.refuses_cgroup_v1 and (shared_kernel or spec.kubelet.cgroup_v1):
+        document["ignorePreflightErrors"] = [_CGROUP_CHECK]
+    return document
 
 
 def _local_endpoint(node: Node) -> Document:
     return {"advertiseAddress": str(node.address), "bindPort": API_PORT}
 
 
-def init_configuration(release: Release, name: str, node: Node) -> Document:
-    """InitConfiguration of the control plane that founds the cluster."""
-    document: Document = {
-        "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
-        "kind": "InitConfiguration",
-        "nodeRegistration": _node_registration(release, name, node),
-        "localAPIEndpoint": _local_endpoint(node),
-    }
+def _common(spec: ClusterSpec, release: Release, node: Node) -> Document:
+    """What both operations are told from v1beta3 and v1beta4 on."""
+    document: Document = {}
     if release.kubeadm_api == "v1beta4":
         document["timeouts"] = {"controlPlaneComponentHealthCheck": _HEALTH_TIMEOUT}
+    if spec.kubernetes.patches and "control-plane" in node.roles:
+        document["patches"] = {"directory": PATCHES}
     return document
 
 
-def join_configuration(release: Release, name: str, node: Node) -> Document:
+def init_configuration(spec: ClusterSpec, release: Release, name: str, *, shared_kernel: bool) -> Document:
+    """InitConfiguration of the control plane that founds the cluster."""
+    node = spec.nodes[name]
+    return {
+        "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
+        "kind": "InitConfiguration",
+        "nodeRegistration": _node_registration(spec, release, name, shared_kernel=shared_kernel),
+        "localAPIEndpoint": _local_endpoint(node),
+        **_common(spec, release, node),
+    }
+
+
+def join_configuration(spec: ClusterSpec, release: Release, name: str, *, shared_kernel: bool) -> Document:
     """JoinConfiguration of any later node; a control plane carries its own endpoint."""
+    node = spec.nodes[name]
     discovery: Document = {"file": {"kubeConfigPath": DISCOVERY_FILE}}
     if release.kubeadm_api == "v1beta2":
         discovery["timeout"] = _DISCOVERY_TIMEOUT
@@ -115,41 +155,8 @@ def join_configuration(release: Release, name: str, node: Node) -> Document:
         "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
         "kind": "JoinConfiguration",
         "discovery": discovery,
-        "nodeRegistration": _node_registration(release, name, node),
+        "nodeRegistration": _node_registration(spec, release, name, shared_kernel=shared_kernel),
     }
     if "control-plane" in node.roles:
         document["controlPlane"] = {"localAPIEndpoint": _local_endpoint(node)}
-    if release.kubeadm_api == "v1beta4":
-        document["timeouts"] = {"controlPlaneComponentHealthCheck": _HEALTH_TIMEOUT}
-    return document
-
-
-def kubelet_configuration(spec: ClusterSpec, *, shared_kernel: bool) -> Document:
-    """KubeletConfiguration: the same on every node.
-
-    On machines that share the host's kernel the kubelet may not lower its own OOM score, and the swap it sees is the
-    host's: it neither touches the one nor minds the other.
-    """
-    document: Document = {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "cgroupDriver": "systemd",
-        "clusterDomain": spec.network.dns_domain,
-        "clusterDNS": [str(spec.network.services[10])],
-    }
-    if shared_kernel:
-        document |= {"oomScoreAdj": 0, "failSwapOn": False}
-    return document
-
-
-def kube_proxy_configuration(spec: ClusterSpec, *, shared_kernel: bool) -> Document:
-    """KubeProxyConfiguration; on a shared kernel the connection tracking limits are the host's and stay as they are."""
-    document: Document = {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "mode": "iptables",
-        "clusterCIDR": str(spec.network.pods),
-    }
-    if shared_kernel:
-        document |= {"oomScoreAdj": 0, "conntrack": {"maxPerCore": 0, "min": 0}}
-    return document
+    return {**document, **_common(spec, release, node)}

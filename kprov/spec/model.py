@@ -14,6 +14,7 @@ from pydantic import Field
 from kprov.spec.addon_types import AddonVersion, ChartValues, Mirror, MirroredHost
 from kprov.spec.addons import Addons, Manifest
 from kprov.spec.base import Model
+from kprov.spec.components import Arguments, Component, Gates, Kubelet, KubeProxy, Oidc
 from kprov.spec.control_plane import Audit, Encryption, PodSecurity
 from kprov.spec.lab import Hardware, Lab, Vagrant
 from kprov.spec.types import (
@@ -26,6 +27,7 @@ from kprov.spec.types import (
     LabelKey,
     LabelValue,
     Port,
+    Repository,
     Role,
     Roles,
     SourceName,
@@ -41,12 +43,15 @@ __all__ = [
     "Audit",
     "Bundle",
     "ClusterSpec",
+    "Component",
     "Encapsulation",
     "Encryption",
     "Endpoint",
     "EndpointMode",
     "Etcd",
     "Hardware",
+    "KubeProxy",
+    "Kubelet",
     "Kubernetes",
     "Lab",
     "Manifest",
@@ -54,6 +59,7 @@ __all__ = [
     "Network",
     "NetworkPlugin",
     "Node",
+    "Oidc",
     "PodSecurity",
     "Role",
     "Runtime",
@@ -70,10 +76,27 @@ TaintEffect: TypeAlias = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
 class Kubernetes(Model):
-    """Which Kubernetes."""
+    """Which Kubernetes, and what holds for all of its parts."""
 
     version: Version = Field(
         default="1.20.2", description="Version of Kubernetes in full, 1.36.4; or newest: the sources' newest."
+    )
+    image_repository: Repository | None = Field(
+        default=None, description="Where Kubernetes' own images are; absent: the release's registry."
+    )
+    feature_gates: Gates = Field(default_factory=dict, description="Feature gates of all components: NAME: true.")
+    patches: FilePath | None = Field(
+        default=None, description="A folder with kubeadm's patches, beside this file: kube-apiserver0+merge.yaml."
+    )
+    certificate_days: int | None = Field(
+        default=None, ge=1, le=36500, strict=True, description="How long certificates are valid; absent: 365 days."
+    )
+    ca_certificate_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36500,
+        strict=True,
+        description="How long the cluster's CAs are valid; absent: 3650 days.",
     )
 
 
@@ -153,6 +176,7 @@ class Etcd(Model):
     topology: Literal["stacked", "external"] = Field(
         default="stacked", description="stacked: on the control planes; external: on nodes with the role etcd alone."
     )
+    args: Arguments = Field(default_factory=dict, description="Arguments of etcd by name, without dashes.")
 
 
 class Runtime(Model):
@@ -192,6 +216,16 @@ class ClusterSpec(Model):
     pod_security: PodSecurity | None = Field(
         default=None, description="What pods may do where nothing else is said; absent: everything."
     )
+    oidc: Oidc | None = Field(default=None, description="Logins by tokens of an OpenID Connect provider; absent: none.")
+    api_server: Component = Field(default_factory=Component, description="What API servers are told beyond that.")
+    controller_manager: Component = Field(
+        default_factory=Component, description="What controller managers are told beyond what kprov tells them."
+    )
+    scheduler: Component = Field(
+        default_factory=Component, description="What schedulers are told beyond what kprov tells them."
+    )
+    kubelet: Kubelet = Field(default_factory=Kubelet, description="What every kubelet is told.")
+    kube_proxy: KubeProxy = Field(default_factory=KubeProxy, description="What every kube-proxy is told.")
     addons: Addons = Field(default_factory=Addons, description="What runs in the cluster beside Kubernetes.")
     bundle: Bundle = Field(default_factory=Bundle, description="Where the parts come from.")
     lab: Lab | None = Field(default=None, description="Machines that kprov makes; absent: they exist already.")

@@ -20,8 +20,8 @@ SourceName: TypeAlias = Literal["upstream", "packages", "directory"]
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DNS_LABEL = rf"^{_LABEL}$"
 DNS_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
+VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 NEWEST = "newest"
-VERSION = rf"^({NEWEST}|[0-9]+\.[0-9]+\.[0-9]+)$"
 # Kubernetes' own rules for label keys and values: apimachinery, util/validation (v1.36).
 _QUALIFIED = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY = rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$"
@@ -30,6 +30,7 @@ BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)?$"
 # No leading dash in what becomes an argument of ssh.
 USER = r"^[A-Za-z_][A-Za-z0-9._@-]{0,63}$"
 HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+REPOSITORY = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 BASTION = r"^([A-Za-z_][A-Za-z0-9._-]{0,63}@)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$"
 
 
@@ -45,7 +46,7 @@ def version(value: object) -> str:
     ('1.36.4', 'newest')
     """
     text = value if isinstance(value, str) else str(value)
-    if isinstance(value, str) and re.fullmatch(VERSION, value):
+    if isinstance(value, str) and (value == NEWEST or re.fullmatch(VERSION, value)):
         return value
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         raise refuse("is not a whole version", 'Write all three parts, in quotes: version: "1.36.4".')
@@ -169,7 +170,7 @@ _HOST_RULE = "Write the name or the address alone, without user, port or spaces.
 _LABEL_RULE = "Use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63."
 
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535, strict=True)]
-Version: TypeAlias = Annotated[str, Field(pattern=VERSION), BeforeValidator(version)]
+Version: TypeAlias = Annotated[str, Field(pattern=rf"{VERSION}|^{NEWEST}$"), BeforeValidator(version)]
 Address: TypeAlias = Annotated[IPv4Address, BeforeValidator(address)]
 Subnet: TypeAlias = Annotated[
     IPv4Network,
@@ -202,6 +203,11 @@ SshAddress: TypeAlias = Annotated[
     str,
     Field(pattern=rf"^$|{HOST}"),
     matching(rf"^$|{HOST}", "is neither a host name nor an IPv4 address", _HOST_RULE),
+]
+Repository: TypeAlias = Annotated[
+    str,
+    Field(pattern=REPOSITORY),
+    matching(REPOSITORY, "is no place for images", "Write the registry and its folder: registry.example:5000/k8s."),
 ]
 Bastion: TypeAlias = Annotated[
     str, Field(pattern=BASTION), matching(BASTION, "is no jump host", "Write user@host, or user@host:port.")

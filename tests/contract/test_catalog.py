@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
-from kprov.release import artifacts, catalog
+from kprov.errors import SpecError
+from kprov.release import artifacts, catalog, published
 from kprov.release.artifacts import KUBERNETES, downloads, images
+from kprov.release.documents import node_documents
 from tests.unit.release.samples import cluster
 
 KNOWN = catalog.catalog()
@@ -81,17 +85,22 @@ def source_of(source):
 @pytest.fixture
 def with_next_version(monkeypatch, tmp_path):
     """The catalog as it is after somebody has added 1.37.0 to the file, and has touched nothing else."""
-    data = yaml.safe_load(catalog.files("kprov.release").joinpath("catalog.yaml").read_text(encoding="utf-8"))
+    data = yaml.safe_load(catalog.catalog_file().read_text(encoding="utf-8"))
     tools = {**data["minors"]["1.36"]["tools"], "crictl": "1.37.0"}
     data["minors"]["1.37"] = {**data["minors"]["1.36"], "patches": ["1.37.0"], "tools": tools}
     for name, version in [*((name, "1.37.0") for name in KUBERNETES), ("crictl", "1.37.0")]:
         data["artifacts"][name]["sha256"][version] = {"amd64": "a" * 64, "arm64": "b" * 64}
     (tmp_path / "catalog.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
-    monkeypatch.setattr(catalog, "files", lambda _package: tmp_path)
-    catalog.catalog.cache_clear()
+    shutil.copytree(Path(published.__file__).with_name("published"), tmp_path / "published")
+    shutil.copy(tmp_path / "published" / "1.36.json", tmp_path / "published" / "1.37.json")
+    monkeypatch.setattr(catalog, "catalog_file", lambda: tmp_path / "catalog.yaml")
+    monkeypatch.setattr(published, "files", lambda _package: tmp_path)
+    for cached in (catalog.catalog, published.published):
+        cached.cache_clear()
     yield catalog.catalog()
     monkeypatch.undo()
-    catalog.catalog.cache_clear()
+    for cached in (catalog.catalog, published.published):
+        cached.cache_clear()
 
 
 def test_adding_a_version_is_a_change_to_data_alone(with_next_version):
@@ -99,6 +108,10 @@ def test_adding_a_version_is_a_change_to_data_alone(with_next_version):
     spec = cluster("1.37.0")
     release = catalog.resolve(spec, file="cluster.yaml")
     assert "registry.k8s.io/kube-proxy:v1.37.0" in images(release, "1.37.0", "worker")
+    founding = node_documents(spec, release, "m1")["kubeadm-init.yaml"]
+    assert [document.get("kubernetesVersion") for document in founding][1] == "v1.37.0"
+    with pytest.raises(SpecError):
+        catalog.resolve(cluster("1.37.0", api_server={"args": {"no-such-thing": "1"}}), file="cluster.yaml")
     kubeadm = next(file for file in downloads(with_next_version, "1.37.0", "arm64") if file.name == "kubeadm")
     assert kubeadm == artifacts.Download(
         "kubeadm",
@@ -124,3 +137,23 @@ def test_a_catalog_that_contradicts_itself_cannot_be_loaded(change, why):
     data["minors"]["1.36"] |= change
     with pytest.raises(ValueError, match=why):
         catalog.Catalog.model_validate(data)
+
+
+@pytest.mark.parametrize("minor", KNOWN.minors)
+def test_what_a_minor_version_publishes_is_there_and_whole(minor):
+    found = published.published(minor)
+    assert set(found.arguments) == {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "etcd"}
+    assert min(map(len, found.arguments.values())) > 50
+    assert len(found.feature_gates) > 100
+    kinds = {"InitConfiguration", "ClusterConfiguration", "JoinConfiguration"}
+    assert set(found.documents) == kinds | {"KubeletConfiguration", "KubeProxyConfiguration", "etcd"}
+    assert not any(undescribed(found.documents[kind]) for kind in set(found.documents) - {"etcd"})
+
+
+def undescribed(description):
+    match description:
+        case dict():
+            return any(map(undescribed, description.values()))
+        case [inner]:
+            return undescribed(inner)
+    return description == "any"

@@ -35,7 +35,7 @@ def test_another_content_is_another_argument():
     """An API server of 1.20 reads its files once; and one that runs must not find another content behind its name."""
     one, other = told(audit={"policy": "writes"}), told(audit={"policy": "metadata"})
     assert one.args["audit-policy-file"] != other.args["audit-policy-file"]
-    own = control_plane.settings(cluster(audit={"policy": "mine.yaml"}), {"kind": "Policy"})
+    own = control_plane.settings(cluster(audit={"policy": "mine.yaml"}), control_plane.OwnFiles({"kind": "Policy"}))
     assert yaml.safe_load(own.files[0].content) == {"kind": "Policy"}
 
 

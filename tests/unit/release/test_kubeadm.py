@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from kprov.release import kubeadm
+from kprov.release import kubeadm, kubelet
+from kprov.release.documents import node_documents
 from tests.unit.release.samples import cluster, release
 
 ENDPOINTS = {
@@ -23,17 +24,14 @@ both_versions = pytest.mark.parametrize("version", VERSIONS)
 def documents(version, **changes):
     """Every document that any node of the cluster gets."""
     spec, rules = cluster(version, **changes), release(version)
-    for name, node in spec.nodes.items():
-        yield kubeadm.init_configuration(rules, name, node)
-        yield kubeadm.join_configuration(rules, name, node)
+    for name in spec.nodes:
+        files = node_documents(spec, rules, name).values()
+        yield from (document for file in files for document in file if document["kind"] != "ClusterConfiguration")
     yield kubeadm.cluster_configuration(spec, rules)
-    for shared in (True, False):
-        yield kubeadm.kubelet_configuration(spec, shared_kernel=shared)
-        yield kubeadm.kube_proxy_configuration(spec, shared_kernel=shared)
 
 
 def join(version, name):
-    return kubeadm.join_configuration(release(version), name, cluster(version).nodes[name])
+    return kubeadm.join_configuration(cluster(version), release(version), name, shared_kernel=False)
 
 
 def values(document):
@@ -101,7 +99,7 @@ def arguments(version):
 
 def test_arguments_are_lists_of_name_and_value_from_v1beta4_on():
     found = [args for args in arguments("1.36.4") if args is not None]
-    assert len(found) == 9
+    assert len(found) == 8
     for args in found:
         assert isinstance(args, list)
         assert all(set(arg) == {"name", "value"} for arg in args)
@@ -109,7 +107,7 @@ def test_arguments_are_lists_of_name_and_value_from_v1beta4_on():
 
 def test_arguments_are_mappings_before_v1beta4():
     found = [args for args in arguments("1.20.2") if args is not None]
-    assert len(found) == 9
+    assert len(found) == 8
     assert all(isinstance(args, dict) for args in found)
 
 
@@ -170,20 +168,20 @@ def test_versions_networks_and_names_come_from_the_cluster_file():
         "dnsDomain": "k.example",
     }
     assert dict_of(document["controllerManager"]["extraArgs"]) == {"node-cidr-mask-size": "25"}
-    kubelet = kubeadm.kubelet_configuration(spec, shared_kernel=False)
-    assert (kubelet["clusterDNS"], kubelet["clusterDomain"]) == (["10.7.0.10"], "k.example")
-    assert kubeadm.kube_proxy_configuration(spec, shared_kernel=False)["clusterCIDR"] == "10.8.0.0/14"
+    configured = kubelet.kubelet_configuration(spec, release(), shared_kernel=False)
+    assert (configured["clusterDNS"], configured["clusterDomain"]) == (["10.7.0.10"], "k.example")
+    assert kubelet.kube_proxy_configuration(spec, shared_kernel=False)["clusterCIDR"] == "10.8.0.0/14"
 
 
 def test_on_machines_of_their_own_the_kubelet_guards_swap_and_its_memory():
-    kubelet = kubeadm.kubelet_configuration(cluster(), shared_kernel=False)
-    proxy = kubeadm.kube_proxy_configuration(cluster(), shared_kernel=False)
-    assert {"failSwapOn", "oomScoreAdj"}.isdisjoint(kubelet)
+    configured = kubelet.kubelet_configuration(cluster(), release(), shared_kernel=False)
+    proxy = kubelet.kube_proxy_configuration(cluster(), shared_kernel=False)
+    assert {"failSwapOn", "oomScoreAdj"}.isdisjoint(configured)
     assert {"conntrack", "oomScoreAdj"}.isdisjoint(proxy)
 
 
 def test_on_a_shared_kernel_nothing_of_the_host_is_touched():
-    kubelet = kubeadm.kubelet_configuration(cluster(), shared_kernel=True)
-    proxy = kubeadm.kube_proxy_configuration(cluster(), shared_kernel=True)
-    assert (kubelet["failSwapOn"], kubelet["oomScoreAdj"]) == (False, 0)
+    configured = kubelet.kubelet_configuration(cluster(), release(), shared_kernel=True)
+    proxy = kubelet.kube_proxy_configuration(cluster(), shared_kernel=True)
+    assert (configured["failSwapOn"], configured["oomScoreAdj"]) == (False, 0)
     assert (proxy["conntrack"], proxy["oomScoreAdj"]) == ({"maxPerCore": 0, "min": 0}, 0)

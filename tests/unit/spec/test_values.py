@@ -124,7 +124,8 @@ def test_a_wrong_node_is_told_in_plain_words(only, base, entry, key, wrong, righ
             "packages",
             (
                 "Known here: cluster, kubernetes, nodes, ssh, endpoint, network, etcd, runtime, encryption, audit, "
-                "pod_security, addons, bundle, lab."
+                "pod_security, oidc, api_server, controller_manager, scheduler, kubelet, kube_proxy, addons, bundle, "
+                "lab."
             ),
         ),
     ],
