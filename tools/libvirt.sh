@@ -12,6 +12,8 @@ begin() {
     name=$1 file=$2
     shift 2
     alive "$file" && return 0
+    # A file that was left behind: dbus-daemon does not start beside one.
+    rm -f "$file"
     "$@"
     tries=0
     until alive "$file"; do
