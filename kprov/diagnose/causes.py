@@ -103,7 +103,8 @@ CAUSES: Final = (
         "other-cluster",
         "the node carries parts of another cluster",
         "Where nobody needs that one: kubeadm reset on the node; kprov resets nothing that it did not begin.",
-        r"carries another cluster|\[ERROR DirAvailable--var-lib-etcd\]|\[ERROR FileAvailable--etc-kubernetes-",
+        r"carries another cluster|cluster that kprov did not make"
+        r"|\[ERROR DirAvailable--var-lib-etcd\]|\[ERROR FileAvailable--etc-kubernetes-",
         ("task", "kubeadm"),
     ),
     Cause(

@@ -63,7 +63,7 @@ class Cluster:
         process = self.start(*words)
         said = process.communicate(timeout=timeout_s)[0]
         assert process.returncode == code, f"kprov {' '.join(words)} ended with {process.returncode}:\n{said}"
-        assert "Traceback" not in said
+        assert "Traceback" not in said, said
         return said
 
     def playbook(self, *words: str) -> str:

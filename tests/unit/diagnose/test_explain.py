@@ -91,7 +91,11 @@ TOLD = [
     ("task", "sudo: a password is required", "sudo-password"),
     ("task", "/bin/sh: 1: /usr/bin/python3: not found", "python-missing"),
     ("task", "EOF on stream\nbash: line 1: /usr/bin/python3: No such file or directory", "python-missing"),
-    ("task", "the node carries another cluster (/etc/kubernetes or /var/lib/etcd is in use)", "other-cluster"),
+    (
+        "task",
+        "the node belongs to a cluster that kprov did not make: /etc/kubernetes or /var/lib/etcd is in use",
+        "other-cluster",
+    ),
     ("kubelet", "kubelet is configured to not run on a host using cgroup v1", "cgroup-v1"),
 ]
 
