@@ -112,13 +112,14 @@ def restore(settings: Settings, file: Path, name: str) -> None:
     _keep(settings, file, name, back=True)
 
 
-@lab.command()
+# What follows the node is the command's own: its options too.
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @file_option
 @click.argument("node")
 @click.argument("command", nargs=-1)
 @common_options
 def ssh(file: Path, node: str, command: tuple[str, ...]) -> None:
-    """Open a shell on NODE, or run COMMAND there; works for every cluster that kprov knows, lab or not."""
+    """Open a shell on NODE, or run COMMAND there, with its options; for every cluster that kprov knows, lab or not."""
     from kprov.errors import InputError  # noqa: PLC0415 - help needs none of these
     from kprov.spec.load import load  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415

@@ -275,7 +275,7 @@ def test_a_plain_user_is_enough_with_sudo_and_named_without(lab: Lab, tmp_path: 
 
 
 def test_the_command_tells_everything(lab: Lab) -> None:
-    lab.on("w1", "hostname Some_PC; echo net.ipv4.ip_forward=0 >/etc/sysctl.d/zz.conf")
+    lab.on("w1", "echo Some_PC >/proc/sys/kernel/hostname; echo net.ipv4.ip_forward=0 >/etc/sysctl.d/zz.conf")
     lab.on("m1", HOLD.format(6443))
     try:
         junit = lab.home / "junit.xml"
@@ -293,7 +293,7 @@ def test_the_command_tells_everything(lab: Lab) -> None:
 
 
 def test_what_is_safe_is_mended_and_the_rest_is_told_again(lab: Lab) -> None:
-    lab.on("w1", "hostname Some_PC")
+    lab.on("w1", "echo Some_PC >/proc/sys/kernel/hostname")
     lab.on("m1", HOLD.format(6443))
     try:
         said = lab.kprov("--fix", code=1)
