@@ -43,6 +43,11 @@ _PATIENT: Final = (
     ' echo "$o"; (exit $r)'
 )
 """The endpoint's proxy may be a second behind a control plane that just went or came back."""
+_STEADY: Final = (
+    'i=0; while o=$({curl} 2>&1); r=$?; case "$o" in *"check passed"*) false ;; *) test $i -lt 5 ;; esac;'
+    ' do i=$((i+1)); sleep 1; done; echo "$o"; (exit $r)'
+)
+"""An API server that once waited too long for its etcd is not ready for one request; one that is unwell stays so."""
 
 
 def basic_questions(settings: Settings) -> dict[str, str]:
@@ -88,6 +93,7 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
     if target.control_plane:
         api = f"https://{target.address}:6443"
         asked |= {name: f"{_API_CURL} '{api}/{path}'" for name, path in _API_PATHS.items()}
+        asked |= {name: _STEADY.format(curl=asked[name]) for name in ("api.livez", "api.readyz")}
         asked["admin"] = f"{KUBECTL} get --raw /api/v1/namespaces/kube-system"
         asked |= {f"health.{name}": f"curl -sSk -m 5 https://127.0.0.1:{port}/healthz" for name, port in HEALTH.items()}
     if target.etcd:
