@@ -115,6 +115,9 @@ def cluster_file(planes: int, workers: int) -> Path:
     """Write the file of the measured cluster: as `make lab` has it, but with a name and a subnet of its own."""
     data = yaml.safe_load(_LAB_FILE.read_text(encoding="utf-8"))
     data["cluster"] = "bench"
+    # The same on every machine, whatever release servers it reaches.
+    data["kubernetes"] = {"version": "1.20.2"}
+    data["bundle"] = {"source": "packages"}
     data["lab"]["subnet"] = f"{_SUBNET}.0/24"
     data["nodes"] = {
         **{f"m{i}": {"address": f"{_SUBNET}.{10 + i}", "roles": ["control-plane", "etcd"]} for i in _count(planes)},
