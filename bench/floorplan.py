@@ -91,13 +91,22 @@ def _node(root: Path, values: Mapping[str, JSON], given: Secrets) -> None:
 def _files_of(role: str, values: Mapping[str, JSON]) -> Iterator[tuple[str, int, str]]:
     """Path, mode and content of every file that a role's tasks make from a template."""
     tasks = project.ansible_home() / "roles" / role / "tasks" / "main.yml"
+    given = {**_defaults(role), **values}
     for task in yaml.safe_load(tasks.read_text(encoding="utf-8")):
-        for file in task.get("kprov_files", {}).get("files", ()):
+        if "kprov_files" not in task or not _holds(task.get("when", "true"), given):
+            continue
+        for file in task["kprov_files"]["files"]:
             found = _TEMPLATE.search(file["content"])
             if found is None:
                 sys.exit(f"{tasks}: {file['path']} comes from no template that the floor knows how to render")
-            text = _render(role, found[1], {**_defaults(role), **values})
+            text = _render(role, found[1], given)
             yield file["path"], int(file.get("mode", "0644"), 8), text
+
+
+def _holds(when: str | list[str], values: Mapping[str, JSON]) -> bool:
+    """Whether a task's conditions hold."""
+    conditions = [when] if isinstance(when, str) else when
+    return all(Environment(autoescape=True).compile_expression(each)(**values) for each in conditions)
 
 
 def _defaults(role: str) -> dict[str, JSON]:
