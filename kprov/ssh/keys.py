@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -83,7 +85,21 @@ def _from_agent(path: Path) -> paramiko.PKey | None:
     if not (wanted := _public_half(path)):
         return None
     agent = paramiko.Agent()
-    return next((key for key in agent.get_keys() if key.get_base64() == wanted), None)
+    held = next((key for key in agent.get_keys() if key.get_base64() == wanted), None)
+    if held is None:
+        agent.close()
+        return None
+    return _HeldKey(agent, held.blob, held.comment)
+
+
+class _HeldKey(paramiko.AgentKey):
+    """An agent's key that several connections use at once: they share its socket, so they take turns."""
+
+    _turn = threading.Lock()
+
+    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:  # noqa: ANN401 - paramiko's stubs are wrong
+        with self._turn:
+            return super().sign_ssh_data(data, algorithm)
 
 
 def _public_half(path: Path) -> str:

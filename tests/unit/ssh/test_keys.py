@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import stat
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import paramiko
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
@@ -43,18 +46,41 @@ def test_a_passphrase_is_told_from_a_broken_key(tmp_path, monkeypatch):
     assert f"ssh-add {tmp_path / 'key'}" in caught.value.remedy
 
 
-def test_a_passphrase_opens_the_key_and_an_agent_does_without(tmp_path, monkeypatch):
+def test_a_passphrase_opens_the_key(tmp_path):
     with_passphrase(tmp_path / "key")
-    key = load_key(tmp_path / "key", "secret")
+    assert load_key(tmp_path / "key", "secret").get_name() == "ssh-ed25519"
     with pytest.raises(InputError, match="passphrase does not open"):
         load_key(tmp_path / "key", "wrong")
 
-    class Agent:
-        def get_keys(self):
-            return [key]
 
-    monkeypatch.setattr("paramiko.Agent", Agent)
-    assert load_key(tmp_path / "key") is key, "its public half stands in the file itself"
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """An ssh-agent; calling it adds a key whose passphrase is "secret"."""
+    asked = tmp_path / "ask"
+    asked.write_text("#!/bin/sh\necho secret\n")
+    asked.chmod(0o700)
+    for name, value in {"SSH_AUTH_SOCK": tmp_path / "s", "SSH_ASKPASS": asked, "SSH_ASKPASS_REQUIRE": "force"}.items():
+        monkeypatch.setenv(name, str(value))
+    running = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "s"], stdout=subprocess.DEVNULL)
+    while not (tmp_path / "s").exists():
+        assert running.poll() is None
+        time.sleep(0.01)
+    yield lambda path: subprocess.run(["ssh-add", "-q", path], check=True)
+    running.kill()
+    running.wait()
+
+
+def test_an_agent_spares_the_passphrase_for_many_connections_at_once(tmp_path, agent):
+    with_passphrase(tmp_path / "key")
+    (tmp_path / "key").chmod(0o600)
+    agent(tmp_path / "key")
+    key, held = load_key(tmp_path / "key", "secret"), load_key(tmp_path / "key")
+    assert held.get_base64() == key.get_base64(), "its public half stands in the file itself"
+    with ThreadPoolExecutor(8) as pool:
+        signed = list(pool.map(lambda number: held.sign_ssh_data(b"%d" % number), range(400)))
+    held.agent.close()
+    public = paramiko.Ed25519Key(data=key.asbytes())
+    assert all(public.verify_ssh_sig(b"%d" % number, paramiko.Message(one)) for number, one in enumerate(signed))
 
 
 @pytest.mark.parametrize("content", ["", "ssh-ed25519 AAAA me\n", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
