@@ -93,9 +93,10 @@ def _files_of(role: str, values: Mapping[str, JSON]) -> Iterator[tuple[str, int,
     tasks = project.ansible_home() / "roles" / role / "tasks" / "main.yml"
     given = {**_defaults(role), **values}
     for task in yaml.safe_load(tasks.read_text(encoding="utf-8")):
-        if "kprov_files" not in task or not _holds(task.get("when", "true"), given):
+        module = task.get("kprov_files") or task.get("kprov_units")
+        if not module or not _holds(task.get("when", "true"), given):
             continue
-        for file in task["kprov_files"]["files"]:
+        for file in module.get("files", ()):
             found = _TEMPLATE.search(file["content"])
             if found is None:
                 sys.exit(f"{tasks}: {file['path']} comes from no template that the floor knows how to render")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from kprov.ansible.plugins.module_utils import kprov_content
 from kprov.ansible.plugins.modules import kprov_files
 from tests.unit.ansible.harness import converge
 
@@ -45,8 +46,8 @@ def test_a_wrong_mode_alone_is_mended(tmp_path):
 def test_the_new_file_is_never_wider_open_than_the_result(tmp_path, monkeypatch):
     """Between its first byte and its place the content is readable by root alone."""
     seen = []
-    monkeypatch.setattr(kprov_files.os, "chmod", lambda path, _mode: seen.append(mode(Path(path))))
-    kprov_files.write(str(tmp_path / "secret"), "s", 0o644)
+    monkeypatch.setattr(kprov_content.os, "chmod", lambda path, _mode: seen.append(mode(Path(path))))
+    kprov_content.write(str(tmp_path / "secret"), "s", 0o644)
     assert seen == [0o600]
 
 
@@ -56,7 +57,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     def full(_handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kprov_files.os, "fsync", full)
+    monkeypatch.setattr(kprov_content.os, "fsync", full)
     answer = converge(kprov_files, files=[{"path": str(tmp_path / "a"), "content": "new\n"}])
     assert answer["failed"]
     assert answer["msg"] == f"cannot write {tmp_path}/a: No space left on device"
@@ -82,7 +83,7 @@ def test_a_block_leaves_the_rest_of_the_file_and_its_mode(tmp_path):
 
 def test_a_block_whose_end_is_lost_takes_nothing_away():
     text = "# BEGIN kprov nodes\n10.0.0.1 m1\n10.9.9.9 mine\n"
-    assert kprov_files.with_block(text, "nodes", "x\n").startswith(text)
+    assert kprov_content.with_block(text, "nodes", "x\n").startswith(text)
 
 
 def test_a_block_makes_the_file_where_there_is_none(tmp_path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.ansible.plugins.filter.kprov import FilterModule, before, joiners, seed
+from kprov.ansible.plugins.filter.kprov import FilterModule, before, joiners, parts, seed
 
 NODES = [
     {"name": "m1", "address": "10.0.0.1", "control_plane": True},
@@ -33,6 +33,23 @@ def test_who_speaks_for_the_cluster_and_who_joins(found, first, others):
     assert [node["name"] for node in joiners(NODES, found)] == others
 
 
+@pytest.mark.parametrize(
+    ("found", "of_each"),
+    [
+        (
+            cluster("none", "none", "none"),
+            [["kprov_seed", "kprov_founder"], ["kprov_joining", "kprov_joining_planes"], ["kprov_joining"]],
+        ),
+        (cluster("member", "prepared", "member"), [["kprov_seed"], ["kprov_joining", "kprov_joining_planes"], []]),
+        (cluster("none", "member", "member"), [["kprov_joining", "kprov_joining_planes"], ["kprov_seed"], []]),
+        (cluster("member", "member", "member"), [["kprov_seed"], [], []]),
+    ],
+    ids=["fresh", "a join was cut off", "first one lost", "settled"],
+)
+def test_the_parts_of_the_nodes(found, of_each):
+    assert [parts(NODES, found, name) for name in ("m1", "m2", "w1")] == of_each
+
+
 def test_a_join_that_was_cut_off_after_the_node_was_known_is_gone_on_with():
     found = cluster("member", "prepared", "partial")
     assert [(node["name"], node["prepared"]) for node in joiners(NODES, found)] == [("m2", True), ("w1", False)]
@@ -58,6 +75,7 @@ def test_a_secret_is_read_from_its_file_without_the_line_end(tmp_path):
 def test_the_filters_have_the_names_that_the_roles_use():
     assert {
         "kprov_seed": seed,
+        "kprov_parts": parts,
         "kprov_joiners": joiners,
         "kprov_before": before,
     }.items() <= FilterModule().filters().items()

@@ -252,6 +252,19 @@ def test_another_version_is_no_mere_change(node):
     assert node.programs.calls == []
 
 
+def test_a_look_tells_without_starting_anything(node):
+    assert not node.run(look=True)["settled"], "nobody has seen yet whether they are as asked for"
+    node.run()
+    calls = len(node.programs.calls)
+    assert node.run(look=True)["settled"]
+    assert not node.run(look=True, given=documents(sans=["other"]))["settled"]
+    node.write("kube-apiserver", "touched by hand\n")
+    assert not node.run(look=True)["settled"]
+    node.mark(state="in-progress")
+    assert node.run(look=True)["settled"], "what is no member yet has nothing to be renewed"
+    assert len(node.programs.calls) == calls
+
+
 def test_the_configuration_is_stored_once(node):
     assert node.run(upload=True)["components"] == ["configuration"]
     assert not node.run(upload=True)["changed"]

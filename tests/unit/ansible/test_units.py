@@ -124,3 +124,27 @@ def test_check_mode_says_what_it_would_do(programs):
     given = [{"name": "a.service", "started": True}, {"name": "later.service", "started": True}]
     assert converge(kprov_units, check=True, units=given)["actions"] == ["enable a.service", "start a.service"]
     assert done(programs) == []
+
+
+def test_files_are_written_before_their_unit_is_started(programs, tmp_path):
+    systemctl(programs, unit("a.service"))
+    given = {
+        "files": [{"path": str(tmp_path / "a.service"), "content": "[Service]\n"}],
+        "units": [{"name": "a.service", "started": True}],
+    }
+    assert converge(kprov_units, check=True, **given)["paths"] == [str(tmp_path / "a.service")]
+    assert not (tmp_path / "a.service").exists()
+    answer = converge(kprov_units, **given)
+    assert (answer["changed"], answer["paths"]) == (True, [str(tmp_path / "a.service")])
+    assert answer["actions"] == ["enable a.service", "start a.service"]
+    assert (tmp_path / "a.service").read_text() == "[Service]\n"
+    assert converge(kprov_units, **given)["paths"] == []
+
+
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_started(programs, tmp_path):
+    (tmp_path / "file").touch()
+    systemctl(programs, unit("a.service"))
+    path = str(tmp_path / "file" / "a.service")
+    answer = converge(kprov_units, files=[{"path": path}], units=[{"name": "a.service", "started": True}])
+    assert path in answer["msg"]
+    assert done(programs) == []

@@ -16,6 +16,21 @@ def seed(nodes, hostvars):
     return next((name for name in names if _membership(name, hostvars) == "member"), names[0])
 
 
+def parts(nodes, hostvars, name):
+    """The groups that a node is in while a playbook runs: what the plays after the first look have to do on it.
+
+    ``kprov_seed`` speaks for the cluster and ``kprov_founder`` founds it; ``kprov_joining`` are no members yet, and
+    ``kprov_joining_planes`` those of them that become control planes.
+    """
+    member = _membership(name, hostvars) == "member"
+    if name == seed(nodes, hostvars):
+        return ["kprov_seed"] if member else ["kprov_seed", "kprov_founder"]
+    if member:
+        return []
+    plane = any(node["control_plane"] for node in nodes if node["name"] == name)
+    return ["kprov_joining", "kprov_joining_planes"] if plane else ["kprov_joining"]
+
+
 def joiners(nodes, hostvars):
     """The nodes that are no members yet, but for the one that founds the cluster.
 
@@ -65,6 +80,7 @@ class FilterModule:
         """What Ansible asks for."""
         return {
             "kprov_seed": seed,
+            "kprov_parts": parts,
             "kprov_joiners": joiners,
             "kprov_before": before,
             "kprov_read_secrets": read_secrets,

@@ -19,6 +19,10 @@ options:
     description: The EncryptionConfiguration as JSON; empty leaves the file as it is.
     type: str
     default: ""
+  look:
+    description: Only compare hashes of what was asked for and of what is there. Starts and changes nothing.
+    type: bool
+    default: false
   upload: {description: Only store the configuration in the cluster., type: bool, default: false}
   timeout_s: {description: How long one component may take to come up., type: int, default: 240}
 author: ["the kprov authors"]
@@ -33,6 +37,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 components: {description: What was made anew (also certificate and configuration)., returned: always, type: list}
+settled:
+  description: Whether the node has what is asked for, or is no member yet.
+  returned: with O(look)
+  type: bool
 """
 
 import contextlib
@@ -220,6 +228,11 @@ class ControlPlane:
         own = [self._documents, build, keys, *map(current, HEALTH), read(PKI + "/apiserver.crt")]
         return digest(json.dumps(own, sort_keys=True))
 
+    @property
+    def settled(self):
+        """Whether nothing was touched since these static pods were made of this."""
+        return read(SETTLED) == self.stamp
+
     def uploaded(self):
         """Whether the cluster has this configuration: its hash is noted where kubeadm keeps it."""
         key = r"jsonpath={.metadata.annotations.kprov\.io/configuration}"
@@ -293,7 +306,7 @@ def have_uploaded(plane, check):
 
 def converge(plane, check):
     """Bring certificate and static pods to their state; return what changed."""
-    if read(SETTLED) == plane.stamp:
+    if plane.settled:
         return []
     plane.refuse_other_version()
     stale, texts = plane.stale_certificate(), plane.wanted()
@@ -317,6 +330,7 @@ def main():
             "cluster": {"type": "str", "required": True},
             "documents": {"type": "list", "elements": "dict", "required": True},
             "encryption": {"type": "str", "default": "", "no_log": True},
+            "look": {"type": "bool", "default": False},
             "upload": {"type": "bool", "default": False},
             "timeout_s": {"type": "int", "default": 240},
         },
@@ -327,7 +341,10 @@ def main():
     try:
         with kprov_node.alone():
             plane = ControlPlane(params["documents"], params["timeout_s"])
-            if params["encryption"]:
+            if params["look"]:
+                settled = not joined or plane.settled
+                module.exit_json(changed=False, components=[], settled=settled)
+            elif params["encryption"]:
                 changed = have_encryption(plane, params["encryption"], joined, check)
             elif params["upload"]:
                 changed = have_uploaded(plane, check) if joined else []

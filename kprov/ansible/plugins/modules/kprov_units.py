@@ -1,15 +1,27 @@
 #!/usr/bin/python
-"""Bring a list of systemd units to a stated state in one task, with check mode."""
+"""Bring systemd units and the files that they are made of to a stated state in one task, with check mode."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kprov_units
-short_description: Bring a list of systemd units to a stated state in one task
+short_description: Bring systemd units and their files to a stated state in one task
 description:
+  - Writes the files first, as M(kprov_files) does.
   - Enables and starts units, and restarts a unit that runs since before its configuration was last written.
   - So a run that was interrupted between a file and its restart is mended by the next one.
 options:
+  files:
+    description: The files that the units are made of, or read; see M(kprov_files).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path of the file., type: path, required: true}
+      content: {description: The whole content., type: str, default: ""}
+      mode: {description: Permissions as an octal string., type: str, default: "0644"}
+      block: {description: Own only a marked block of the file, with this name., type: str, default: ""}
+      absent: {description: Remove the file instead., type: bool, default: false}
   units:
     description: The units, in the order in which they are handled.
     type: list
@@ -27,17 +39,21 @@ author: ["the kprov authors"]
 EXAMPLES = r"""
 - name: Run containerd
   kprov_units:
+    files:
+      - {path: /etc/containerd/config.toml, content: "{{ lookup('kprov_template', 'config.toml.j2') }}"}
     units:
       - {name: containerd.service, started: true, config: [/etc/containerd/config.toml]}
 """
 
 RETURN = r"""
 actions: {description: "What was done, as systemctl verbs and units.", returned: always, type: list}
+paths: {description: The files that changed., returned: always, type: list}
 """
 
 import os
 import time
 
+from ansible.module_utils import kprov_content
 from ansible.module_utils.basic import AnsibleModule
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic"
@@ -98,9 +114,17 @@ def main():
         "optional": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
-        argument_spec={"units": {"type": "list", "elements": "dict", "required": True, "options": suboptions}},
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "default": [], "options": kprov_content.OPTIONS},
+            "units": {"type": "list", "elements": "dict", "required": True, "options": suboptions},
+        },
         supports_check_mode=True,
     )
+    try:
+        diffs = kprov_content.converge_all(module.params["files"], module.check_mode)
+    except OSError as error:
+        module.fail_json(msg="cannot write %s: %s" % (error.filename, error.strerror))
+    paths = [diff["after_header"] for diff in diffs]
     names = [unit["name"] for unit in module.params["units"]]
     show = ["systemctl", "show", "--property", PROPERTIES, *names]
     seen = parse(module.run_command(show, check_rc=True)[1])
@@ -126,7 +150,7 @@ def main():
             if code:
                 log = module.run_command(["journalctl", "--no-pager", "-n", "15", "-o", "cat", "-u", name])[1]
                 module.fail_json(msg="systemctl %s %s: %s" % (verb, name, err.strip()), log=log)
-    module.exit_json(changed=bool(actions), actions=actions)
+    module.exit_json(changed=bool(actions or paths), actions=actions, paths=paths, diff=diffs)
 
 
 if __name__ == "__main__":
