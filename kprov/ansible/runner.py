@@ -137,6 +137,7 @@ def _environment(home: Path, strategy: Strategy) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "kprov_events",
         "ANSIBLE_CALLBACK_PLUGINS": str(project.plugins() / "callback"),
+        "ANSIBLE_ACTION_PLUGINS": str(project.plugins() / "action"),
         "ANSIBLE_LIBRARY": str(project.plugins() / "modules"),
         "ANSIBLE_MODULE_UTILS": str(project.plugins() / "module_utils"),
         "ANSIBLE_FILTER_PLUGINS": str(project.plugins() / "filter"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kprov.ansible.plugins.module_utils import kprov_checksums
 from kprov.ansible.plugins.modules import kprov_artifacts
 from tests.unit.ansible.harness import converge
 
@@ -65,6 +67,7 @@ def node(tmp_path, monkeypatch, programs):
     keep = f'cp "$5" {tmp_path}/imported; echo a:1 >>{tmp_path}/present'
     programs.add("ctr", f'case "$4" in list) cat {tmp_path}/present;; import) {keep};; esac')
     monkeypatch.setattr(kprov_artifacts, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(kprov_artifacts, "CHECKSUMS", str(tmp_path / "checksums.json"))
     monkeypatch.setattr(kprov_artifacts, "PAUSES_S", (0, 0))
     return tmp_path
 
@@ -111,6 +114,30 @@ def test_a_second_run_asks_for_nothing(server, node):
     server.asked.clear()
     assert not fetch(server, node, BINARY, ARCHIVE)["changed"]
     assert server.asked == []
+
+
+def test_what_stayed_the_very_same_is_not_read_again(server, node, monkeypatch):
+    fetch(server, node, BINARY)
+    monkeypatch.setattr(kprov_checksums, "digest", lambda path: pytest.fail(f"{path} was read"))
+    assert not fetch(server, node, BINARY)["changed"]
+
+
+def test_a_binary_with_the_old_size_and_time_is_replaced(server, node):
+    fetch(server, node, BINARY)
+    kubelet = node / "local/bin/kubelet"
+    before = kubelet.stat()
+    kubelet.write_bytes(KUBELET.replace(b"e", b"a"))
+    os.utime(kubelet, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert fetch(server, node, BINARY)["fetched"] == ["kubelet"]
+    assert kubelet.read_bytes() == KUBELET
+
+
+@pytest.mark.parametrize("rest", ["", "[", "{}"])
+def test_checksums_that_are_lost_are_made_anew(server, node, rest):
+    fetch(server, node, BINARY)
+    (node / "checksums.json").write_text(rest)
+    assert not fetch(server, node, BINARY)["changed"]
+    assert BINARY["sha256"] in (node / "checksums.json").read_text()
 
 
 def test_a_changed_binary_is_replaced(server, node):

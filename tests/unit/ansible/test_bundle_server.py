@@ -6,9 +6,17 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
-from kprov.ansible.plugins.modules import kprov_bundle_server
-from tests.unit.ansible.harness import converge
+from kprov.ansible.plugins.action import kprov_bundle_server
+
+
+def serve(**arguments):
+    """What the task answers to these arguments."""
+    task = SimpleNamespace(args=arguments, action="kprov_bundle_server", async_val=0, check_mode=False)
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+    action = kprov_bundle_server.ActionModule(task, connection, None, None, None, None)
+    return action.run(task_vars={})
 
 
 @pytest.fixture
@@ -25,7 +33,7 @@ def server(monkeypatch):
 
 
 def test_the_server_binds_the_address_that_reaches_the_nodes(server):
-    answer = converge(kprov_bundle_server, files={"a/kubelet": "/srv/kubelet"}, peer="127.0.0.1")
+    answer = serve(files={"a/kubelet": "/srv/kubelet"}, peer="127.0.0.1")
     assert answer["url"] == "http://127.0.0.1:4711/s3cr3t/"
     assert not answer["changed"]
     command, request = server.asked
@@ -35,8 +43,8 @@ def test_the_server_binds_the_address_that_reaches_the_nodes(server):
 
 def test_a_server_that_does_not_start_says_why(server):
     server.returncode, server.stderr = 2, "no such file: /srv/kubelet\n"
-    answer = converge(kprov_bundle_server, files={}, peer="127.0.0.1")
-    assert answer["msg"] == "the bundle server did not start: no such file: /srv/kubelet"
+    with pytest.raises(AnsibleActionFail, match="the bundle server did not start: no such file: /srv/kubelet"):
+        serve(files={}, peer="127.0.0.1")
 
 
 def test_a_node_without_a_route_is_named(monkeypatch):
@@ -44,13 +52,13 @@ def test_a_node_without_a_route_is_named(monkeypatch):
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(kprov_bundle_server, "local_address", unreachable)
-    answer = converge(kprov_bundle_server, files={}, peer="10.9.9.9")
-    assert answer["msg"] == "no route to 10.9.9.9: Network is unreachable"
+    with pytest.raises(AnsibleActionFail, match=r"no route to 10\.9\.9\.9: Network is unreachable"):
+        serve(files={}, peer="10.9.9.9")
 
 
 def test_the_server_lives_as_long_as_the_playbook_and_not_as_the_shell_around_it(tmp_path):
     """The shell's command line names ansible-playbook too, but it is not the playbook."""
-    look = "from kprov.ansible.plugins.modules import kprov_bundle_server as it; print(it.playbook_pid())"
+    look = "from kprov.ansible.plugins.action import kprov_bundle_server as it; print(it.playbook_pid())"
     playbook = tmp_path / "ansible-playbook"
     playbook.write_text(f'#!/bin/sh\necho $$\n"{sys.executable}" -c "{look}"\nexit 0\n')
     playbook.chmod(0o755)

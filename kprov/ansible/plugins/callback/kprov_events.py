@@ -10,13 +10,18 @@ description: One line per task start and per result of a host, without arguments
 author: ["the kprov authors"]
 """
 
+import gc
+import importlib
 import json
 import sys
 import time
 
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import filter_loader, test_loader
 
 MESSAGE_LIMIT = 4000
+FOR_WORKERS = ("ansible.parsing.yaml.dumper", "ansible.utils.encrypt", "ansible.plugins.action.normal")
+"""What nearly every worker imports for itself."""
 
 
 def words(result):
@@ -44,6 +49,14 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._play = ""
         self._started = {}
+
+    def v2_playbook_on_start(self, playbook):  # noqa: ARG002 - Ansible passes it
+        """Load once what every worker would load again: it is a process that is forked for one task of one host."""
+        for name in FOR_WORKERS:
+            importlib.import_module(name)
+        for loader, name in ((filter_loader, "default"), (test_loader, "defined")):
+            loader.get_with_context(name)  # one is loaded with all others
+        gc.freeze()
 
     def _write(self, **line):
         sys.stdout.write(json.dumps(line) + "\n")

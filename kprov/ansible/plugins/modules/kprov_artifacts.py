@@ -53,7 +53,6 @@ removed: {description: The manifests that were removed., returned: always, type:
 """
 
 import errno
-import hashlib
 import http.client
 import os
 import shutil
@@ -63,11 +62,12 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kprov_checksums import CHUNK, Checksums, digest
 
-CHUNK = 1 << 20
 PAUSES_S = (0.5, 1, 2)
 RUNTIME = ("runtime", "cni-plugin")
 STATE = "/var/lib/kprov/images"
+CHECKSUMS = "/var/lib/kprov/checksums.json"
 CTR = ["ctr", "--namespace", "k8s.io", "images"]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """The controller is near: a proxy of the node's environment is for elsewhere."""
@@ -75,18 +75,6 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class FetchError(Exception):
     """An artifact could not be fetched or is not what the lock says."""
-
-
-def digest(path):
-    """The sha256 of a file as hex, or an empty string where there is none."""
-    sha = hashlib.sha256()
-    try:
-        with open(path, "rb") as handle:
-            for chunk in iter(lambda: handle.read(CHUNK), b""):
-                sha.update(chunk)
-    except FileNotFoundError:
-        return ""
-    return sha.hexdigest()
 
 
 def full(folder, artifact):
@@ -161,14 +149,15 @@ def prepare(folders, artifacts):
                 os.unlink(path)
 
 
-def install(module, url, artifact, target, mode):
+def install(module, url, artifact, target, mode, checksums):
     """Put one file in its place; return whether it had to be fetched."""
-    if digest(target) == artifact["sha256"] and os.stat(target).st_mode & mode == mode:
+    if checksums.of(target) == artifact["sha256"] and os.stat(target).st_mode & mode == mode:
         return False
     if not module.check_mode:
         path = download(url, artifact, os.path.dirname(target))
         os.chmod(path, mode)
         os.rename(path, target)
+        checksums.learn(target, artifact["sha256"])
     return True
 
 
@@ -245,15 +234,16 @@ def main():
     else:
         prepare({STATE, folders["binary"], *needed}, artifacts)
     present = frozenset() if for_runtime else names_here(module)
+    checksums = Checksums(CHECKSUMS)
 
     def fetch(artifact):
         name, kind = artifact["name"], artifact["kind"]
         if kind == "images":
             done = load(module, url, artifact, present)
         elif kind == "manifest":
-            done = install(module, url, artifact, os.path.join(folders[kind], name + ".json"), 0o600)
+            done = install(module, url, artifact, os.path.join(folders[kind], name + ".json"), 0o600, checksums)
         else:
-            done = install(module, url, artifact, os.path.join(folders[kind], name), 0o755)
+            done = install(module, url, artifact, os.path.join(folders[kind], name), 0o755, checksums)
         return name if done else None
 
     try:
@@ -264,6 +254,7 @@ def main():
     manifest_dir = folders["manifest"]
     removed = [] if for_runtime else unlisted(manifest_dir, artifacts)
     if not module.check_mode:
+        checksums.keep()
         for name in removed:
             os.unlink(os.path.join(manifest_dir, name))
     module.exit_json(changed=bool(fetched or removed), fetched=fetched, removed=removed)

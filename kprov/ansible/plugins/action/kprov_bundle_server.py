@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """On the controller: serve the bundle to the nodes for as long as the playbook runs."""
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ import socket
 import subprocess
 import sys
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 
 
 def local_address(peer):
@@ -43,7 +43,7 @@ def local_address(peer):
 
 
 def playbook_pid():
-    """The process of ansible-playbook above this module: the oldest ancestor that runs it."""
+    """The process of ansible-playbook above this one: the oldest ancestor that runs it."""
     pid, found = os.getppid(), os.getppid()
     while pid > 1:
         with open("/proc/%d/cmdline" % pid, "rb") as handle:
@@ -55,25 +55,30 @@ def playbook_pid():
     return found
 
 
-def main():
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={"files": {"type": "dict", "required": True}, "peer": {"type": "str", "required": True}},
-        supports_check_mode=True,
-    )
-    try:
-        address = local_address(module.params["peer"])
-    except OSError as error:
-        module.fail_json(msg="no route to %s: %s" % (module.params["peer"], error.strerror))
-    request = {"addresses": [address], "files": module.params["files"], "watch_pid": playbook_pid()}
+class ActionModule(ActionBase):
+    """The task runs in Ansible's own process: a module would first need a Python of its own, for half a second."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("files", "peer"))
+
+    def run(self, tmp=None, task_vars=None):
+        """Start the server; return where it is."""
+        super().run(tmp, task_vars)
+        spec = {"files": {"type": "dict", "required": True}, "peer": {"type": "str", "required": True}}
+        _, arguments = self.validate_argument_spec(argument_spec=spec)
+        try:
+            address = local_address(arguments["peer"])
+        except OSError as error:
+            raise AnsibleActionFail("no route to %s: %s" % (arguments["peer"], error.strerror)) from error
+        return {"changed": False, "url": started(address, arguments["files"])}
+
+
+def started(address, files):
+    """Have a server at the address of this machine; return the URL of its files."""
+    request = {"addresses": [address], "files": files, "watch_pid": playbook_pid()}
     command = [sys.executable, "-m", "kprov.bundle.serve"]
-    started = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
-    if started.returncode:
-        module.fail_json(msg="the bundle server did not start: %s" % started.stderr.strip()[-400:])
-    answer = json.loads(started.stdout.splitlines()[0])
-    url = "http://%s:%d/%s/" % (address, answer["port"], answer["secret"])
-    module.exit_json(changed=False, url=url)
-
-
-if __name__ == "__main__":
-    main()
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AnsibleActionFail("the bundle server did not start: %s" % done.stderr.strip()[-400:])
+    answer = json.loads(done.stdout.splitlines()[0])
+    return "http://%s:%d/%s/" % (address, answer["port"], answer["secret"])
