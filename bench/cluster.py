@@ -23,7 +23,7 @@ import yaml
 from machine import await_quiet, describe
 from meter import measure
 from sample import Sample, told
-from show import show
+from show import AGAIN, show
 
 from kprov.bundle.ensure import ensure, sources_for
 from kprov.bundle.model import Wanted
@@ -97,7 +97,7 @@ class Bench:
         before = run_folders(self._loaded.paths.runs)
         log = self._results / f"{case.replace(', ', '-').replace(' ', '-')}-{number}.log"
         waiting = time.monotonic()
-        busy = await_quiet(self._patience_s)
+        busy = await_quiet(0 if case.endswith(AGAIN) else self._patience_s)
         self._patience_s = max(0.0, self._patience_s - (time.monotonic() - waiting))
         load = os.getloadavg()[0]
         print(f"round {number}: {case} ... ", end="", flush=True)

@@ -33,7 +33,9 @@ def show(samples: Sequence[Sample], planes: Collection[str]) -> None:
             _tasks(cases[first][-1], cases[first + AGAIN][-1], planes)
             break
     _phases(cases)
-    if noisy := [f"{each.case} of round {each.round}" for each in samples if each.busy_before > QUIET_SHARE]:
+    # Before a second run there is a cluster, which is never quiet.
+    firsts = [each for each in samples if not each.case.endswith(AGAIN)]
+    if noisy := [f"{each.case} of round {each.round}" for each in firsts if each.busy_before > QUIET_SHARE]:
         print(f"\nThe machine was busy with something else before: {', '.join(noisy)}. These figures mean little.")
 
 

@@ -125,7 +125,7 @@ def _choice(given: str, expected: str) -> tuple[str, str]:
 def _help(loc: Loc) -> str:
     """What belongs at a location, in the words of the model."""
     name = next(part for part in reversed(loc) if isinstance(part, str))
-    return f"Write {name}: {help_at(loc)}"
+    return f"Write {name}. {help_at(loc)}"
 
 
 def _shown(value: object, text: str | None) -> str:

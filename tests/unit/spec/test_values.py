@@ -68,7 +68,7 @@ def test_a_wrong_value_is_told_in_plain_words(only, base, section, key, wrong, r
 @pytest.mark.parametrize(
     ("entry", "key", "wrong", "right"),
     [
-        ("{roles: [worker]}", "address", "is missing", "Write address: Address on which"),
+        ("{roles: [worker]}", "address", "is missing", "Write address. Address on which"),
         ("{address: 10.0.0.9}", "roles", "is missing", "control-plane, etcd, worker"),
         ("{address: , roles: [worker]}", "address", "nothing is no IPv4 address", "10.0.0.11"),
         ("{address: 10.0.0.256, roles: [worker]}", "address", "10.0.0.256 is no IPv4 address", "0 to 255"),
