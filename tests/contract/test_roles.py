@@ -84,7 +84,7 @@ def test_the_readme_names_the_roles_that_must_run_before(role):
 @every_role
 def test_the_readme_shows_a_play(role):
     assert "```yaml\n- " in role.readme
-    assert f"- {role.name}" in role.readme or f"role: {role.name}" in role.readme
+    assert any(f"{mark}{role.name}\n" in role.readme for mark in ("- ", "role: ", "name: "))
 
 
 @every_role
