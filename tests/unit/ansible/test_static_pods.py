@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils import kprov_node, kprov_phases
+from ansible.module_utils import kprov_certificate, kprov_node, kprov_phases
 
 from kprov.ansible.plugins.modules import kprov_static_pods as pods
 from tests.unit.ansible.harness import converge
@@ -117,7 +117,7 @@ def node(tmp_path, monkeypatch, programs):
         (kprov_phases, "ENCRYPTION", "api-server/encryption.json"),
         (kprov_node, "RUNTIME", "run"),
         (kprov_node, "MARKER", "lib/kubeadm.json"),
-        (pods, "PKI", "pki"),
+        (kprov_certificate, "PKI", "pki"),
         (pods, "SETTLED", "lib/static-pods"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / path))
@@ -125,8 +125,8 @@ def node(tmp_path, monkeypatch, programs):
     monkeypatch.setattr(kprov_node, "PATH", programs.path)
     monkeypatch.setattr(pods, "KUBECTL", ["kubectl"])
     monkeypatch.setattr(pods, "await_component", made.awaited)
-    monkeypatch.setattr(pods, "names_in", lambda _path: made.names)
-    monkeypatch.setattr(pods.ControlPlane, "await_certificate", lambda _self: None)
+    monkeypatch.setattr(kprov_certificate, "names_in", lambda _path: made.names)
+    monkeypatch.setattr(kprov_certificate, "await_shown", lambda: None)
     return made
 
 

@@ -45,28 +45,23 @@ settled:
 
 import contextlib
 import glob
-import ipaddress
 import json
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import tempfile
 import time
 
-from ansible.module_utils import kprov_node, kprov_phases
+from ansible.module_utils import kprov_certificate, kprov_node, kprov_phases
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kprov_component import API_SERVER, HEALTH, STEADY, await_component, read
 from ansible.module_utils.kprov_node import NodeError
 from ansible.module_utils.kprov_phases import digest
 
 KUBECTL = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-n", "kube-system"]
-PKI = "/etc/kubernetes/pki"
 SETTLED = "/var/lib/kprov/static-pods"
 ARGUMENT = "--encryption-provider-config="
-RELOAD_S = 120
-"""An API server looks at its certificate once a minute (dynamic certificates, Kubernetes 1.20)."""
 
 
 def annotated(text, value):
@@ -97,23 +92,6 @@ def as_member(wanted, current):
     return "".join(lines) if born else wanted
 
 
-def names_wanted(documents):
-    """Names and addresses that kubeadm puts into an API server's certificate (cmd/kubeadm/app/util/pkiutil, 1.20)."""
-    init = next(each for each in documents if each["kind"] == "InitConfiguration")
-    cluster = next(each for each in documents if each["kind"] == "ClusterConfiguration")
-    service = "kubernetes.default.svc"
-    network = ipaddress.ip_network(cluster["networking"]["serviceSubnet"])
-    names = {"kubernetes", "kubernetes.default", service, "%s.%s" % (service, cluster["networking"]["dnsDomain"])}
-    names |= {init["nodeRegistration"]["name"], init["localAPIEndpoint"]["advertiseAddress"], str(network[1])}
-    return names | {cluster["controlPlaneEndpoint"].rpartition(":")[0], *cluster["apiServer"]["certSANs"]}
-
-
-def names_in(certificate):
-    """Names and addresses in a certificate on disk."""
-    decoded = ssl._ssl._test_decode_cert(certificate)
-    return {value for _, value in decoded.get("subjectAltName", ())}
-
-
 def write(path, text):
     """Replace a file in one step; only root may read it."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -130,7 +108,7 @@ class ControlPlane:
     """The static pods of this node, and kubeadm with this configuration."""
 
     def __init__(self, documents, timeout_s):
-        self._documents, self._timeout_s = documents, timeout_s
+        self.documents, self._timeout_s = documents, timeout_s
         configuration = next(each for each in documents if each["kind"] == "ClusterConfiguration")
         self._configuration = configuration
         arguments = configuration["apiServer"].get("extraArgs", {})
@@ -151,7 +129,7 @@ class ControlPlane:
             raise NodeError("there is no %s, which the API server is to read" % kprov_phases.ENCRYPTION)
         with kprov_node.scratch("manifests") as overlay:
             for words in (("control-plane", "all"), ("etcd", "local")):
-                kprov_phases.phase(self._documents, *words, patch=True, overlay=overlay)
+                kprov_phases.phase(self.documents, *words, patch=True, overlay=overlay)
             made = {name: read("%s/%s.yaml" % (overlay, name)) for name in HEALTH}
         made["etcd"] = as_member(made["etcd"], current("etcd"))
         return made
@@ -187,45 +165,13 @@ class ControlPlane:
                 self._put_back(API_SERVER, running)
             raise
 
-    def stale_certificate(self):
-        """Whether the names in the API server's certificate differ, and there is a key to sign another with."""
-        certificate = PKI + "/apiserver.crt"
-        if not (os.path.exists(certificate) and os.path.exists(PKI + "/ca.key")):
-            return False
-        return names_in(certificate) != names_wanted(self._documents)
-
-    def renew_certificate(self):
-        """Have kubeadm make the API server's certificate anew; the old one comes back where it cannot."""
-        pair = [PKI + "/apiserver.crt", PKI + "/apiserver.key"]
-        for path in pair:
-            os.rename(path, path + ".old")
-        try:
-            kprov_phases.phase(self._documents, "certs", "apiserver")
-        except NodeError:
-            for path in pair:
-                os.rename(path + ".old", path)
-            raise
-        for path in pair:
-            os.unlink(path + ".old")
-
-    def await_certificate(self):
-        """Wait until the API server shows the certificate that lies on disk."""
-        own, deadline = read(PKI + "/apiserver.crt").strip(), time.monotonic() + RELOAD_S
-        while True:
-            with contextlib.suppress(OSError):
-                if ssl.get_server_certificate(("127.0.0.1", 6443)).strip() == own:
-                    return
-            if time.monotonic() > deadline:
-                raise NodeError("the API server still shows its old certificate after %d s" % RELOAD_S)
-            time.sleep(1)
-
     @property
     def stamp(self):
         """What the static pods were made of, and what they are."""
         program = shutil.which("kubeadm", path=kprov_node.PATH)
         build = [os.stat(program).st_size, os.stat(program).st_mtime_ns] if program else []
         keys = digest(read(kprov_phases.ENCRYPTION))
-        own = [self._documents, build, keys, *map(current, HEALTH), read(PKI + "/apiserver.crt")]
+        own = [self.documents, build, keys, *map(current, HEALTH), read(kprov_certificate.PKI + "/apiserver.crt")]
         return digest(json.dumps(own, sort_keys=True))
 
     @property
@@ -240,7 +186,7 @@ class ControlPlane:
 
     def upload(self):
         """Store the configuration where joining control planes find it."""
-        kprov_phases.phase(self._documents, "upload-config", "kubeadm")
+        kprov_phases.phase(self.documents, "upload-config", "kubeadm")
         kubectl("annotate", "--overwrite", "configmap", "kubeadm-config", "kprov.io/configuration=" + self._hash)
 
     @property
@@ -309,15 +255,15 @@ def converge(plane, check):
     if plane.settled:
         return []
     plane.refuse_other_version()
-    stale, texts = plane.stale_certificate(), plane.wanted()
+    stale, texts = kprov_certificate.stale(plane.documents), plane.wanted()
     changed = ["certificate"] * stale + [name for name in HEALTH if texts[name] != current(name)]
     if check:
         return changed
     if stale:
-        plane.renew_certificate()
+        kprov_certificate.renew(plane.documents)
     for name in HEALTH:
         plane.have(name, texts[name])
-    plane.await_certificate()
+    kprov_certificate.await_shown()
     remove_unread(texts[API_SERVER])
     write(SETTLED, plane.stamp)
     return changed
