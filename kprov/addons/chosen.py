@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.catalog import as_numbers, catalog
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _FLANNEL_MTU: Final = (0, 20)
 """flannel takes an MTU from here on; before, it was calculated and could not be changed (its configuration.md)."""
+_FLANNEL_IPV6: Final = (0, 20)
 _DASHBOARDS: Final[Mapping[str, type[Headlamp | KubernetesDashboard | KubeWebView]]] = {
     "headlamp": Headlamp,
     "kubernetes-dashboard": KubernetesDashboard,
@@ -102,10 +104,17 @@ class _Choice:
             case "weave":
                 yield Weave("weave", entry, edition, self._minor, network.pods, network.mtu, network.password_file)
             case "flannel":
+                if "IPv6" in network.families and as_numbers(edition.version) < _FLANNEL_IPV6:
+                    wrong = f"flannel {edition.version} is too old for IPv6, which kprov sets up from 0.20 on"
+                    raise self._refusal("network.pods", wrong, "Write IPv4 networks alone, or choose another plugin.")
                 if network.mtu and as_numbers(edition.version) < _FLANNEL_MTU:
                     wrong = f"flannel {edition.version} takes no MTU: it calculates its own"
                     raise self._refusal("network.mtu", wrong, "Remove it.")
-                yield Flannel("flannel", entry, edition, self._minor, network.pods, mode, network.mtu)
+                runs = set(self.spec.control_planes) | set(self.spec.workers)
+                having = (node.addresses for name, node in self.spec.nodes.items() if name in runs)
+                yield Flannel(
+                    "flannel", entry, edition, self._minor, network.pods, mode, network.mtu, tuple(chain(*having))
+                )
             case "cilium":
                 runs = set(self.spec.control_planes) | set(self.spec.workers)
                 yield self._agreed(

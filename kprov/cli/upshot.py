@@ -14,6 +14,7 @@ from kprov.journal.read import read
 from kprov.kubectl.dashboard import node_urls
 from kprov.report.model import Fact, Summary
 from kprov.report.timeline import run_of
+from kprov.spec.addresses import host_port, joined
 
 if TYPE_CHECKING:
     from kprov.phases.base import Context
@@ -53,8 +54,8 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     named.pop(NETWORK_SET, "")
     dashboard = named.pop(DASHBOARD, "").removeprefix(DASHBOARD)
     facts = [
-        Fact("Endpoint", f"{spec.endpoint.mode}, https://{spec.endpoint_host}:{spec.endpoint_port}"),
-        Fact("Network", f"{plugin}, pods {network.pods}, services {network.services}"),
+        Fact("Endpoint", f"{spec.endpoint.mode}, https://{host_port(spec.endpoint_host, spec.endpoint_port)}"),
+        Fact("Network", f"{plugin}, pods {joined(network.pods)}, services {joined(network.services)}"),
     ]
     if named:
         facts.append(Fact("Add-ons", ", ".join(named.values())))

@@ -15,6 +15,7 @@ from kprov.release import addons, control_plane
 from kprov.release.catalog import minor_of
 from kprov.release.control_plane import NO_FILES, OwnFiles
 from kprov.release.documents import node_documents
+from kprov.spec.addresses import family, host_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,10 +73,14 @@ def variables(
 ) -> Variables:
     """The group variables and, by node, the host variables; no secret is among them."""
     nodes: list[dict[str, JSON]] = [
-        {"name": name, "address": str(node.address), "control_plane": "control-plane" in node.roles}
+        {
+            "name": name,
+            "address": str(node.address),
+            "control_plane": "control-plane" in node.roles,
+        }
         for name, node in spec.nodes.items()
     ]
-    endpoint = f"{spec.endpoint_host}:{spec.endpoint_port}"
+    endpoint = host_port(spec.endpoint_host, spec.endpoint_port)
     node_local = spec.endpoint.mode == "node-local"
     group: dict[str, JSON] = {
         "ansible_user": spec.ssh.user,
@@ -86,6 +91,7 @@ def variables(
         "node_cluster": spec.cluster,
         "node_hosts": _hosts(spec),
         "node_manage_host": not machines.shared_kernel,
+        "node_extra_sysctls": {"net.ipv6.conf.all.forwarding": "1"} if "IPv6" in spec.network.families else {},
         "container_runtime_sandbox_image": release.image(release.pause_image, spec.kubernetes.image_repository),
         "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
         # Debian's package containernetworking-plugins brings them there; the bundle's own go to /opt/cni/bin.
@@ -93,7 +99,6 @@ def variables(
             "/usr/lib/cni" if spec.network.plugin == "bridge" and not _own_runtime(deliveries) else "/opt/cni/bin"
         ),
         "container_runtime_config_version": 3 if _own_runtime(deliveries) else 2,
-        "kubernetes_services": str(spec.network.services),
         "api_endpoint_port": spec.endpoint_port,
         "api_endpoint_servers": [node for node in nodes if node_local and node["control_plane"]],
         "control_plane_cluster": spec.cluster,
@@ -109,8 +114,11 @@ def variables(
         "join_endpoint": endpoint,
         "join_learner": release.etcd_joins_as == "voter",
         "network_plugin": spec.network.plugin,
-        "network_pods": str(spec.network.pods),
-        "network_nodes": nodes,
+        "network_pods": {family(network): str(network) for network in spec.network.pods},
+        "network_nodes": [
+            {"name": name, "addresses": {family(address): str(address) for address in node.addresses}}
+            for name, node in spec.nodes.items()
+        ],
         "network_slices_port": calico.SLICES_PORT if _lacks_slices(spec) else 0,
         **_addons(spec, release, deliveries),
     }
@@ -141,7 +149,9 @@ def _addons(spec: ClusterSpec, release: Release, deliveries: Deliveries) -> dict
 
 def _hosts(spec: ClusterSpec) -> list[JSON]:
     """The lines of ``/etc/hosts``: every node, and with a node-local endpoint the name that each resolves to itself."""
-    lines: list[JSON] = [{"address": str(node.address), "names": [name]} for name, node in spec.nodes.items()]
+    lines: list[JSON] = [
+        {"address": str(address), "names": [name]} for name, node in spec.nodes.items() for address in node.addresses
+    ]
     if spec.endpoint.mode == "node-local":
         lines.append({"address": "127.0.0.1", "names": [spec.endpoint_host]})
     return lines
@@ -155,7 +165,10 @@ def _of_node(
     documents = node_documents(spec, release, name, shared_kernel=machines.shared_kernel, own=deliveries.own)
     values: dict[str, JSON] = {
         "container_runtime_artifacts": runtime,
-        "kubernetes_address": str(node.address),
+        "kubernetes_services": [
+            {"network": str(network), "address": str(address)}
+            for network, address in zip(spec.network.services, node.addresses, strict=True)
+        ],
         "kubernetes_artifacts": others,
         "join_documents": [_json(document) for document in documents.get("kubeadm-join.yaml", ())],
     }

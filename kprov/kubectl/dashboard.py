@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from kprov.addons.dashboards.common import ADMIN, NAME, SPACE, VIEWER
 from kprov.errors import CheckFailed, InputError, UnreachableError
 from kprov.kubectl.client import last_line
+from kprov.spec.addresses import host_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def node_urls(spec: ClusterSpec) -> tuple[str, ...]:
         return ()
     names = dict.fromkeys((*spec.control_planes, *spec.workers))
     reached = (spec.nodes[name].ssh_address or spec.nodes[name].address for name in names)
-    return tuple(f"http://{address}:{dashboard.port}" for address in reached)
+    return tuple(f"http://{host_port(address, dashboard.port)}" for address in reached)
 
 
 def find(kubectl: Kubectl, dashboard: Dashboard) -> Door:

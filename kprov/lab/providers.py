@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ from kprov.lab.vagrant import VagrantLab
 
 if TYPE_CHECKING:
     from kprov.lab.engine import EngineName
-    from kprov.spec.model import ClusterSpec
+    from kprov.spec.model import ClusterSpec, Node
 
 _DOCKER_SOCKET = Path("/var/run/docker.sock")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -65,14 +65,21 @@ def lab_request(spec: ClusterSpec, public_key: str, file: Path | None = None) ->
     return LabRequest(
         name=spec.cluster,
         subnet=spec.lab.subnet or _around(spec),
-        machines=tuple(MachineRequest(name, node.address) for name, node in spec.nodes.items()),
+        machines=tuple(MachineRequest(name, _ipv4(node)) for name, node in spec.nodes.items()),
         public_key=public_key,
-        unreachable=(spec.network.pods, spec.network.services),
+        unreachable=tuple(
+            network for network in (*spec.network.pods, *spec.network.services) if isinstance(network, IPv4Network)
+        ),
         cpus=spec.lab.cpus,
         memory_mib=spec.lab.memory_mib,
         home=str(file.resolve()) if file else "",
         definition=definition(spec, public_key) if spec.lab.provider == "vagrant" else "",
     )
+
+
+def _ipv4(node: Node) -> IPv4Address:
+    assert isinstance(node.address, IPv4Address)  # noqa: S101 - the spec has no lab with IPv6
+    return node.address
 
 
 def _around(spec: ClusterSpec) -> IPv4Network:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import yaml
 
 from kprov.errors import InputError
+from kprov.spec.addresses import host_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ def for_this_machine(admin: str, spec: ClusterSpec) -> Kubeconfig:
     servers = {name: str(cluster["server"])}
     if spec.endpoint.mode == "node-local":
         servers = {
-            name if index == 0 else f"{name}@{plane}": f"https://{_reached(spec, plane)}:6443"
+            name if index == 0 else f"{name}@{plane}": f"https://{host_port(_reached(spec, plane), 6443)}"
             for index, plane in enumerate(spec.control_planes)
         }
     user_name = f"{name}-admin"

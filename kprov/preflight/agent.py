@@ -55,16 +55,17 @@ def label(protocol: str, port: int) -> str:
     return f"{protocol}/{port}"
 
 
-def opened(protocol: str) -> socket.socket:
-    """A socket for a protocol."""
-    return socket.socket(socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+def opened(protocol: str, address: str = "") -> socket.socket:
+    """A socket for a protocol, of the family of the address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
 
 
 def hold(address: str, ports: list[tuple[str, int]]) -> tuple[list[socket.socket], dict[str, str]]:
     """Listen on ports; the sockets, and for each port whether it is ``bound``, ``held`` by somebody or ``failed``."""
     sockets, states = [], {}
     for protocol, port in ports:
-        listener = opened(protocol)
+        listener = opened(protocol, address)
         try:
             if protocol == "tcp":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -124,7 +125,7 @@ class Attempts:
 
     def _begin(self, address: str, each: Wanted) -> None:
         _, to, protocol, port = each
-        probe = opened(protocol)
+        probe = opened(protocol, to)
         probe.setblocking(False)
         with contextlib.suppress(OSError):  # a machine that lacks its address is told elsewhere
             probe.bind((address, 0))
@@ -235,8 +236,10 @@ class Pings:
 def path_mtus(address: str, peers: dict[str, str]) -> dict[str, int]:
     """The largest packet that comes back from each peer, by name; nothing of those that answer only small ones.
 
-    Some firewalls let no larger echoes through than those of people's ping.
+    Some firewalls let no larger echoes through than those of people's ping. Over IPv6 nothing is measured.
     """
+    if ":" in address:
+        return {}
     try:
         pings = Pings(address, peers)
     except PermissionError:  # only root may

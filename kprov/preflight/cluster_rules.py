@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from kprov.preflight.facts import ARCHITECTURES
@@ -91,9 +91,7 @@ def one_segment(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Re
         interface = facts.holding(cluster.hosts[facts.host].address)
         networks = [address.network for address in interface.addresses] if interface else []
         far = [
-            host.name
-            for host in cluster.hosts.values()
-            if not any(IPv4Address(host.address) in net for net in networks)
+            host.name for host in cluster.hosts.values() if not any(ip_address(host.address) in net for net in networks)
         ]
         if networks and far:
             why = f"{', '.join(far)} lie outside {', '.join(map(str, networks))}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kprov.addons.model import Addon
+    from kprov.spec.addresses import IpNetwork
     from kprov.spec.model import ClusterSpec, NetworkPlugin
 
 _KUBELET: Final = (OpenPort("tcp", 10250, "kubelet"),)
@@ -25,8 +26,8 @@ _ETCD: Final = (OpenPort("tcp", 2379, "etcd"), OpenPort("tcp", 2380, "etcd"))
 """Ports and who will listen there: kubernetes.io, Reference, Networking, Ports and Protocols."""
 
 
-_PODS: Final = IPv4Network("10.244.0.0/16")
-_SERVICES: Final = IPv4Network("10.96.0.0/16")
+_PODS: Final[tuple[IpNetwork, ...]] = (IPv4Network("10.244.0.0/16"),)
+_SERVICES: Final[tuple[IpNetwork, ...]] = (IPv4Network("10.96.0.0/16"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class ExpectedHost:
     etcd: bool
     ports: Mapping[OpenPort, str]
     needs: tuple[Needs, ...] = ()
+    second_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Expectations:
     shared_kernel: bool
     hosts: Mapping[str, ExpectedHost]
     reach: Mapping[str, Mapping[str, tuple[OpenPort, ...]]] = field(default_factory=dict)
-    pods: IPv4Network = _PODS
-    services: IPv4Network = _SERVICES
+    pods: tuple[IpNetwork, ...] = _PODS
+    services: tuple[IpNetwork, ...] = _SERVICES
     domain: str = "cluster.local"
     one_segment: bool = False
     pods_mtu: int | None = None
@@ -142,7 +144,9 @@ def _expected_host(spec: ClusterSpec, addons: Sequence[Addon], name: str) -> Exp
     if runs_pods:
         needed |= {port: addon.name for addon in addons for port in addon.ports}
     needs = tuple(_needs(addon) for addon in addons if addon.kernel or addon.kernel_optional) if runs_pods else ()
-    return ExpectedHost(name, str(spec.nodes[name].address), control_plane, etcd, needed, needs)
+    node = spec.nodes[name]
+    second = str(node.second_address or "")
+    return ExpectedHost(name, str(node.address), control_plane, etcd, needed, needs, second)
 
 
 def _needs(addon: Addon) -> Needs:

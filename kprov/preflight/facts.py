@@ -9,7 +9,9 @@ from kprov.preflight.questions import INSTALLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Interface, IPv4Network
+    from ipaddress import IPv4Interface, IPv6Interface
+
+    from kprov.spec.addresses import IpNetwork
 
 ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 """What a bundle calls the machine that the kernel calls so."""
@@ -65,14 +67,14 @@ class Interface:
     name: str
     mac: str = ""
     mtu: int = 0
-    addresses: tuple[IPv4Interface, ...] = ()
+    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A network that a machine knows the way to: through which device, or how else (``unreachable``)."""
 
-    network: IPv4Network
+    network: IpNetwork
     device: str
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import ip_address, ip_network
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from kprov.preflight.finding import Remark
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from kprov.preflight.expectations import Expectations, ExpectedHost
     from kprov.preflight.facts import HostFacts
+    from kprov.spec.addresses import IpNetwork
 
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _STUB: Final = "/run/systemd/resolve/resolv.conf"
@@ -33,9 +35,7 @@ def own_name(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iter
     """kubelet and etcd look up the machine's own name; it leads back to the machine."""
     if seen.hostname != host.name:
         return
-    foreign = [
-        each for each in seen.names.own if each not in (*seen.addresses, host.address) and not each.startswith("127.")
-    ]
+    foreign = [each for each in seen.names.own if each not in (*seen.addresses, host.address) and not _loopback(each)]
     if not seen.names.own and not cluster.shared_kernel:
         why = "neither /etc/hosts nor DNS knows it"
         remedy = "Nothing to do: up writes the nodes' names into /etc/hosts."
@@ -47,10 +47,11 @@ def own_name(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iter
 
 def address_present(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
     """The address in the cluster file is one of the machine's own: otherwise kubelet and etcd cannot bind to it."""
-    if host.address not in seen.addresses:
-        own = ", ".join(each for each in seen.addresses if not each.startswith("127.")) or "no IPv4 address"
-        remedy = f"Give the machine {host.address}, or set 'address' of {host.name} to an address that it has."
-        yield Remark("error", "the machine does not have its address", f"{host.address} is none of {own}", remedy)
+    own = ", ".join(each for each in seen.addresses if not _local(each)) or "no address"
+    for key, address in (("address", host.address), ("second_address", host.second_address)):
+        if address and address not in seen.addresses:
+            remedy = f"Give the machine {address}, or set '{key}' of {host.name} to an address that it has."
+            yield Remark("error", "the machine does not have its address", f"{address} is none of {own}", remedy)
 
 
 def networks_free(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
@@ -60,12 +61,12 @@ def networks_free(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -
     known = {route.network: route.device for route in seen.routes}
     for interface in seen.interfaces:
         known |= {address.network: interface.name for address in interface.addresses}
-    for name, network in (("pods", cluster.pods), ("services", cluster.services)):
-        for other, device in known.items():
-            if network.overlaps(other) and other.prefixlen:
-                why = f"{network} overlaps {other}, which is reached by {device}"
-                remedy = f"Set network.{name} to a network that no machine knows, or remove that route."
-                yield Remark("error", f"the network of {name} is in use", why, remedy)
+    stated = [("pods", network) for network in cluster.pods] + [("services", each) for each in cluster.services]
+    for (name, network), (other, device) in product(stated, known.items()):
+        if network.version == other.version and network.overlaps(other) and other.prefixlen:
+            why = f"{network} overlaps {other}, which is reached by {device}"
+            remedy = f"Set network.{name} to a network that no machine knows, or remove that route."
+            yield Remark("error", f"the network of {name} is in use", why, remedy)
 
 
 def resolv_conf(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
@@ -86,11 +87,18 @@ def proxies(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iter
         return
     past = seen.proxies.past
     wanted = [host.address for host in cluster.hosts.values()]
-    wanted += [str(cluster.services), str(cluster.pods), ".svc", f".{cluster.domain}"]
+    wanted += [host.second_address for host in cluster.hosts.values() if host.second_address]
+    wanted += [*map(str, (*cluster.services, *cluster.pods)), ".svc", f".{cluster.domain}"]
     if left := [each for each in wanted if not _goes_past(each, past)]:
         why = f"{', '.join(seen.proxies.variables)} set, and NO_PROXY leaves out {', '.join(left)}"
         remedy = f"Add {','.join(left)} to no_proxy where the proxy is set (/etc/environment, systemd)."
         yield Remark("warning", "the cluster's own traffic would go through a proxy", why, remedy)
+
+
+def _local(address: str) -> bool:
+    """Whether only the machine itself, or its own segment, reaches the address."""
+    found = ip_address(address)
+    return found.is_loopback or found.is_link_local
 
 
 def _loopback(server: str) -> bool:
@@ -111,14 +119,18 @@ def _goes_past(wanted: str, past: tuple[str, ...]) -> bool:
     if "*" in past or wanted in past or wanted.lstrip(".") in past:
         return True
     try:
-        network = IPv4Network(wanted)
+        network = ip_network(wanted)
     except ValueError:
         return any(wanted.endswith(each) for each in past if each.startswith("."))
-    return any(network.subnet_of(each) for each in map(_network, past) if each is not None)
+    return any(_within(network, each) for each in map(_network, past) if each is not None)
 
 
-def _network(text: str) -> IPv4Network | None:
+def _within(network: IpNetwork, other: IpNetwork) -> bool:
+    return network.version == other.version and network.network_address in other and network[-1] in other
+
+
+def _network(text: str) -> IpNetwork | None:
     try:
-        return IPv4Network(text, strict=False) if "/" in text else IPv4Network(IPv4Address(text))
+        return ip_network(text, strict=False)
     except ValueError:
         return None

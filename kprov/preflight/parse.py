@@ -61,7 +61,7 @@ def host_facts(host: str, answers: Mapping[str, Answer], clock: Clock) -> HostFa
         hostname=text("hostname"),
         machine_id=text("machine-id"),
         product_uuid=text("product-uuid").lower(),
-        addresses=tuple(re.findall(r"\binet (\d+\.\d+\.\d+\.\d+)", text("addresses"))),
+        addresses=tuple(re.findall(r"\binet6? ([0-9a-f.:]+)", text("addresses"))),
         commands=frozenset(text("commands").split()),
         leftovers=_leftovers(answers.get("leftovers", NOT_ASKED).text),
         owner=_marker(text("node-marker")).get("cluster") or kubeadm.get("cluster", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface, ip_network
 from typing import Literal
 
 from kprov.preflight.facts import Interface, Listener, Proxies, Route
@@ -30,15 +30,15 @@ def listeners(text: str) -> tuple[Listener, ...]:
 
 
 def interfaces(links: str, addresses: str) -> tuple[Interface, ...]:
-    """The interfaces out of ``ip -o link show`` and ``ip -o -4 addr show``.
+    """The interfaces out of ``ip -o link show`` and ``ip -o addr show``.
 
     >>> interfaces("2: eth0@if9: <UP> mtu 1500 \\\\    link/ether 02:00:00:00:00:01",
     ...            "2: eth0    inet 10.0.0.11/24 brd 10.0.0.255 scope global eth0")
     (Interface(name='eth0', mac='02:00:00:00:00:01', mtu=1500, addresses=(IPv4Interface('10.0.0.11/24'),)),)
     """
-    held: dict[str, tuple[IPv4Interface, ...]] = {}
-    for name, address in re.findall(r"^\d+: (\S+)\s+inet (\d+\.\d+\.\d+\.\d+/\d+)", addresses, re.MULTILINE):
-        held[name] = (*held.get(name, ()), IPv4Interface(address))
+    held: dict[str, tuple[IPv4Interface | IPv6Interface, ...]] = {}
+    for name, address in re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-f.:]+/\d+)", addresses, re.MULTILINE):
+        held[name] = (*held.get(name, ()), ip_interface(address))
     found = []
     for line in links.splitlines():
         name, mtu, mac = (
@@ -50,7 +50,7 @@ def interfaces(links: str, addresses: str) -> tuple[Interface, ...]:
 
 
 def routes(text: str) -> tuple[Route, ...]:
-    """The routes out of ``ip -4 route show``, without the default one.
+    """The routes out of ``ip -4 route show`` and ``ip -6 route show``, without the default one.
 
     >>> found = routes("default via 10.0.0.1 dev eth0\\n10.0.0.0/24 dev eth0 proto kernel\\nunreachable 10.9.0.0/16")
     >>> [(str(route.network), route.device) for route in found]
@@ -58,10 +58,10 @@ def routes(text: str) -> tuple[Route, ...]:
     """
     found = []
     for line in text.splitlines():
-        network = re.search(r"(?:^|^[a-z]+ )(\d+\.\d+\.\d+\.\d+(?:/\d+)?)", line)
+        network = re.search(r"(?:^|^[a-z]+ )((?:\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:.]*)(?:/\d+)?)", line)
         device = re.search(r"\bdev (\S+)", line)
         if network:
-            found.append(Route(IPv4Network(network[1], strict=False), device[1] if device else line.split()[0]))
+            found.append(Route(ip_network(network[1], strict=False), device[1] if device else line.split()[0]))
     return tuple(found)
 
 

@@ -113,7 +113,7 @@ QUESTIONS: Final = {
     "settings": _SETTINGS,
     "forwards": "cat /proc/sys/net/ipv4/ip_forward",
     "links": "ip -o link show",
-    "routes": "ip -4 route show",
+    "routes": "ip -4 route show; ip -6 route show",
     "own-name": 'timeout 3 getent ahostsv4 "$(cat /proc/sys/kernel/hostname)"',
     "resolv": "cat /etc/resolv.conf",
     "resolved-upstream": "cat /run/systemd/resolve/resolv.conf",
@@ -127,7 +127,7 @@ QUESTIONS: Final = {
     "pod-links": f"ls /sys/class/net | grep -xE '{_POD_LINKS}'",
     "drivers": "cat /var/lib/kubelet/config.yaml /etc/containerd/config.toml 2>/dev/null | "
     "grep -E '^ *(cgroupDriver|SystemdCgroup)'",
-    "addresses": "ip -o -4 addr show",
+    "addresses": "ip -o addr show",
     "commands": f"for c in {_LOOKED_FOR}; do command -v $c >/dev/null && echo $c; done; true",
     "leftovers": "ls -d /etc/kubernetes/*.conf /var/lib/etcd/member 2>/dev/null",
     "node-marker": "cat /etc/kprov/node.json",

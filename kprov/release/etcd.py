@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import host_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -50,7 +52,7 @@ def endpoints(spec: ClusterSpec) -> Sequence[str]:
 
 
 def _url(spec: ClusterSpec, name: str, port: int) -> str:
-    return f"https://{spec.nodes[name].address}:{port}"
+    return f"https://{host_port(spec.nodes[name].address, port)}"
 
 
 def member_configuration(spec: ClusterSpec, name: str) -> Document:

@@ -2,7 +2,8 @@
 
 Sources, beside the published arguments, fields and gates: the kubeadm configuration references (certificates' validity
 from v1beta4, patches from v1beta3); the release notes of 1.25 (PodSecurityPolicy removed), 1.22 (PodSecurity), 1.28
-(swap), 1.31 (kube-proxy's nftables as beta).
+(swap), 1.31 (kube-proxy's nftables as beta), 1.21 (dual stack as beta), 1.23
+(dual stack as stable; before 1.21 the feature gate IPv6DualStack is alpha, and off).
 """
 
 from __future__ import annotations
@@ -142,6 +143,9 @@ def _kubeadm(spec: ClusterSpec, release: Release) -> Iterator[Refusal]:
 
 def _nodes(spec: ClusterSpec) -> Iterator[Refusal]:
     version, minor = spec.kubernetes.version, _minor(spec)
+    if len(spec.network.families) > 1 and minor < 23:
+        wrong = f"dual stack of Kubernetes {version} is {'alpha' if minor < 21 else 'beta'}: it is stable from 1.23 on"
+        yield "network.pods", wrong, "Write one network each for pods and services, or a newer kubernetes.version."
     if spec.kubelet.swap == "limited" and minor < 28:
         wrong = f"the kubelet {version} does not let pods use swap: that came with 1.28"
         yield "kubelet.swap", wrong, "Write ignore or refuse."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kprov.release import etcd
 from kprov.release.control_plane import NO_FILES, OwnFiles, component, gates, settings
+from kprov.spec.addresses import family, host_port, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ def cluster_configuration(spec: ClusterSpec, release: Release, own: OwnFiles = N
     api_server: Document = {"certSANs": list(_names(spec)), **_told(release, told.args, told.volumes)}
     if release.kubeadm_api != "v1beta4":
         api_server["timeoutForControlPlane"] = _HEALTH_TIMEOUT
-    manager = component(spec.controller_manager, {**_shares(spec), **gates(spec)})
+    manager = component(spec.controller_manager, {**_shares(spec, release), **gates(spec)})
     scheduler = component(spec.scheduler, gates(spec))
     document: Document = {
         "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
@@ -53,10 +54,10 @@ def cluster_configuration(spec: ClusterSpec, release: Release, own: OwnFiles = N
         "clusterName": spec.cluster,
         "kubernetesVersion": f"v{spec.kubernetes.version}",
         "imageRepository": spec.kubernetes.image_repository or release.image_repository,
-        "controlPlaneEndpoint": f"{spec.endpoint_host}:{spec.endpoint_port}",
+        "controlPlaneEndpoint": host_port(spec.endpoint_host, spec.endpoint_port),
         "networking": {
-            "podSubnet": str(spec.network.pods),
-            "serviceSubnet": str(spec.network.services),
+            "podSubnet": joined(spec.network.pods),
+            "serviceSubnet": joined(spec.network.services),
             "dnsDomain": spec.network.dns_domain,
         },
         "etcd": _etcd(spec, release),
@@ -80,9 +81,16 @@ def _told(release: Release, args: Mapping[str, str], volumes: Sequence[Document]
     return told | ({"extraVolumes": list(volumes)} if volumes else {})
 
 
-def _shares(spec: ClusterSpec) -> Mapping[str, str]:
-    """How large each node's share of the pods' network is."""
-    return {"node-cidr-mask-size": str(spec.network.node_prefix)}
+def _shares(spec: ClusterSpec, release: Release) -> Mapping[str, str]:
+    """How large each node's share of the pods' network is; in dual stack, of each of the two.
+
+    Of IPv6 alone kubeadm checks the argument for IPv6 (its apis/kubeadm/validation/validation.go, 1.36), which the
+    controller manager takes too; that of 1.20 takes it in dual stack only (kube-controller-manager, app/core.go).
+    """
+    pods = spec.network.pods
+    if len(pods) == 1 and (family(pods[0]) == "IPv4" or release.kubeadm_api == "v1beta2"):
+        return {"node-cidr-mask-size": str(spec.network.prefix_of(pods[0]))}
+    return {f"node-cidr-mask-size-{family(each).lower()}": str(spec.network.prefix_of(each)) for each in pods}
 
 
 def _etcd(spec: ClusterSpec, release: Release) -> Document:
@@ -94,15 +102,15 @@ def _etcd(spec: ClusterSpec, release: Release) -> Document:
 
 def _names(spec: ClusterSpec) -> Sequence[str]:
     """Every name and address that a client may use for an API server."""
-    planes = [(name, str(spec.nodes[name].address)) for name in spec.control_planes]
+    planes = [(name, *map(str, spec.nodes[name].addresses)) for name in spec.control_planes]
     reached = [spec.nodes[name].ssh_address for name in spec.control_planes]
-    given = [spec.endpoint_host, "localhost", "127.0.0.1", *(item for pair in planes for item in pair), *reached]
+    given = [spec.endpoint_host, "localhost", "127.0.0.1", *(item for plane in planes for item in plane), *reached]
     return tuple(dict.fromkeys(item for item in given if item))
 
 
 def _node_registration(spec: ClusterSpec, release: Release, name: str, *, shared_kernel: bool) -> Document:
     node = spec.nodes[name]
-    args = {"node-ip": str(node.address)}
+    args = {"node-ip": ",".join(map(str, node.addresses))}
     if node.labels:
         args["node-labels"] = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     taints = [{"key": t.key, "effect": t.effect, **({"value": t.value} if t.value else {})} for t in node.taints]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import joined
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,7 +47,7 @@ def kubelet_configuration(spec: ClusterSpec, release: Release, *, shared_kernel:
         "kind": "KubeletConfiguration",
         "cgroupDriver": "systemd",
         "clusterDomain": spec.network.dns_domain,
-        "clusterDNS": [str(spec.network.services[10])],
+        "clusterDNS": [str(spec.network.services[0][10])],
     }
     if shared_kernel:
         document["oomScoreAdj"] = 0
@@ -66,7 +68,7 @@ def kube_proxy_configuration(spec: ClusterSpec, *, shared_kernel: bool) -> Docum
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": spec.kube_proxy.mode,
-        "clusterCIDR": str(spec.network.pods),
+        "clusterCIDR": joined(spec.network.pods),
     }
     if shared_kernel:
         document |= {"oomScoreAdj": 0, "conntrack": {"maxPerCore": 0, "min": 0}}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema
 
-from kprov.spec.types import DNS_LABEL, VERSION, Domain, as_address, matching, network, refuse
+from kprov.spec.addresses import IpAddress, as_address, network
+from kprov.spec.types import DNS_LABEL, VERSION, Domain, matching, refuse
 
 SHA256 = r"^[0-9a-f]{64}$"
 URL = r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?/[^\s]+$"
@@ -30,22 +31,24 @@ def pool(value: object) -> object:
     begin, end = as_address(first), as_address(last)
     if not dash or begin is None or end is None:
         raise refuse("is no range of addresses", "Write the first and the last: 10.0.0.200-10.0.0.220.")
-    if end < begin:
+    if begin.version != end.version:
+        raise refuse("goes from one family to the other", "Write a range of IPv4 and another of IPv6.")
+    if int(end) < int(begin):
         raise refuse("ends before it begins", f"Write the smaller address first: {end}-{begin}.")
     return f"{begin}-{end}"
 
 
-def ends(text: str) -> tuple[IPv4Address, IPv4Address]:
+def ends(text: str) -> tuple[IpAddress, IpAddress]:
     """The first and the last address of a pool that ``pool`` has accepted.
 
     >>> ends("10.0.0.224/28")
     (IPv4Address('10.0.0.224'), IPv4Address('10.0.0.239'))
     """
     if "/" in text:
-        whole = IPv4Network(text)
+        whole = ip_network(text)
         return whole[0], whole[-1]
     first, _, last = text.partition("-")
-    return IPv4Address(first), IPv4Address(last)
+    return ip_address(first), ip_address(last)
 
 
 AddonVersion: TypeAlias = Annotated[
@@ -90,5 +93,5 @@ Folder: TypeAlias = Annotated[
     Field(pattern=FOLDER),
     matching(FOLDER, "is no folder on the nodes", "Write an absolute path of letters, digits, '.', '_' and '-'."),
 ]
-Pool: TypeAlias = Annotated[str, Field(pattern=r"^[0-9.]+(-[0-9.]+|/[0-9]+)$"), BeforeValidator(pool)]
+Pool: TypeAlias = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+(-[0-9A-Fa-f.:]+|/[0-9]+)$"), BeforeValidator(pool)]
 HostNames: TypeAlias = Annotated[tuple[Domain, ...], Field(min_length=1)]

@@ -7,8 +7,9 @@ from typing import Literal, cast
 from pydantic import Field, model_validator
 
 from kprov.spec.addon_types import AddonName, ChartValues, Folder, HostNames, NamespaceName, Pool, Sha256, Url
+from kprov.spec.addresses import Address
 from kprov.spec.base import Model
-from kprov.spec.types import Address, FilePath
+from kprov.spec.types import FilePath
 
 
 class Manifest(Model):

@@ -11,7 +11,7 @@ from kprov.spec.flaw import Flaw, Loc, Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RANGED = ("address", "ssh_address")
+_RANGED = ("address", "second_address", "ssh_address")
 
 
 @dataclass(frozen=True, slots=True)

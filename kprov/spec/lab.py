@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from kprov.spec.addresses import Subnet
 from kprov.spec.base import Model
-from kprov.spec.types import BoxName, FilePath, Subnet
+from kprov.spec.types import BoxName, FilePath
 
 VmProvider: TypeAlias = Literal["virtualbox", "libvirt", "vmware_desktop", "hyperv", "parallels"]
 """Vagrant's own names of its providers."""

@@ -11,19 +11,18 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from kprov.spec.addon_types import AddonVersion, ChartValues, Mirror, MirroredHost
+from kprov.spec.addon_types import Mirror, MirroredHost
 from kprov.spec.addons import Addons, Manifest
+from kprov.spec.addresses import Address, Host, IpAddress, SshAddress, neighbourhood
 from kprov.spec.base import Model
 from kprov.spec.components import Arguments, Component, Gates, Kubelet, KubeProxy, Oidc
 from kprov.spec.control_plane import Audit, Encryption, PodSecurity
 from kprov.spec.lab import Hardware, Lab, Vagrant
+from kprov.spec.network import Encapsulation, Network, NetworkPlugin
 from kprov.spec.types import (
-    Address,
     Bastion,
     ClusterName,
-    Domain,
     FilePath,
-    Host,
     LabelKey,
     LabelValue,
     Port,
@@ -32,8 +31,6 @@ from kprov.spec.types import (
     Roles,
     SourceName,
     Sources,
-    SshAddress,
-    Subnet,
     User,
     Version,
 )
@@ -70,8 +67,6 @@ __all__ = [
 ]
 
 EndpointMode: TypeAlias = Literal["node-local", "vip", "external", "single"]
-NetworkPlugin: TypeAlias = Literal["bridge", "calico", "cilium", "flannel", "weave", "none"]
-Encapsulation: TypeAlias = Literal["vxlan", "ipip", "bgp", "host-gw"]
 TaintEffect: TypeAlias = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
@@ -109,9 +104,15 @@ class Taint(Model):
 
 
 class Node(Model):
-    """One machine. Names and addresses may be ranges in the file; here they are expanded."""
+    """One machine. Names and addresses may be ranges in the file; here they are expanded.
+
+    ``address`` is of the cluster's primary family: what the nodes reach one another by.
+    """
 
     address: Address = Field(description="Address on which the other nodes reach this one; a range: 10.0.0.[11:13].")
+    second_address: Address | None = Field(
+        default=None, description="Its address of the other family, in dual stack; a range: fd00::[11:13]."
+    )
     roles: Roles = Field(description="What the node is: control-plane, etcd, worker, route-reflector.")
     architecture: Literal["amd64", "arm64"] | None = Field(
         default=None, description="Architecture of the machine; absent: that of the machine which runs kprov."
@@ -122,6 +123,11 @@ class Node(Model):
     machine: Hardware | None = Field(
         default=None, description="What its virtual machine has other than lab says (a lab by Vagrant only)."
     )
+
+    @property
+    def addresses(self) -> tuple[IpAddress, ...]:
+        """All addresses of the node, that of the primary family first."""
+        return (self.address, self.second_address) if self.second_address else (self.address,)
 
 
 class Ssh(Model):
@@ -141,33 +147,6 @@ class Endpoint(Model):
     )
     address: Host | None = Field(default=None, description="Address or name of the endpoint, for vip and external.")
     port: Port | None = Field(default=None, description="Port of the endpoint; 8443 for node-local, else 6443.")
-
-
-class Network(Model):
-    """The cluster's networks."""
-
-    plugin: NetworkPlugin = Field(default="calico", description="What connects pods: bridge needs no image at all.")
-    version: AddonVersion | None = Field(
-        default=None, description="Version of the plugin; absent: the newest that serves this Kubernetes."
-    )
-    mtu: int | None = Field(
-        default=None, ge=576, le=9216, strict=True, description="MTU of pods; absent: the plugin finds it out."
-    )
-    encapsulation: Encapsulation | None = Field(
-        default=None,
-        description="How packets go between nodes: calico vxlan, ipip, bgp; flannel and cilium vxlan, host-gw.",
-    )
-    password_file: FilePath | None = Field(
-        default=None, description="weave only: a file with the password that encrypts its traffic."
-    )
-    values: ChartValues = Field(default_factory=dict, description="cilium only: further values for its chart.")
-    manifests: tuple[Manifest, ...] = Field(default=(), description="none only: the manifests of a network of yours.")
-    pods: Subnet = Field(default=IPv4Network("10.244.0.0/16"), description="Addresses of pods.")
-    services: Subnet = Field(default=IPv4Network("10.96.0.0/16"), description="Addresses of services.")
-    dns_domain: Domain = Field(default="cluster.local", description="Domain of the cluster's DNS.")
-    node_prefix: int = Field(
-        default=24, ge=17, le=28, strict=True, description="Prefix length of one node's share of the pods' network."
-    )
 
 
 class Etcd(Model):
@@ -272,8 +251,8 @@ class ClusterSpec(Model):
 
     @property
     def lab_subnet(self) -> IPv4Network | None:
-        """The lab's network, the stated one or else the /24 of the first node; None where there is no lab."""
+        """The lab's network, the stated one or else the /24 of the first node; None without a lab, or without IPv4."""
         if self.lab is None:
             return None
-        first = next(iter(self.nodes.values())).address
-        return self.lab.subnet or IPv4Network(f"{first}/24", strict=False)
+        around = neighbourhood(next(iter(self.nodes.values())).address)
+        return self.lab.subnet or (around if isinstance(around, IPv4Network) else None)

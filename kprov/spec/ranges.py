@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from itertools import product
 from math import prod
 from string import ascii_letters
@@ -91,12 +92,22 @@ def _ranges(text: str) -> list[_Range]:
     return [_parse(match.group(1)) for match in _RANGE.finditer(text)]
 
 
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _parse(inside: str) -> _Range:
     """The range between two brackets.
 
     >>> _parse("08:10")
     _Range(numbers=range(8, 11), letters=False, width=2)
     """
+    if _is_ipv6(inside):
+        raise RangeError(f"has [{inside}], and brackets are for ranges", f"Write an IPv6 address alone: {inside}.")
     first, last, step, more = [*inside.split(":", 3), "", "", ""][:4]
     if not last or more or inside.endswith(":"):
         raise RangeError(f"has [{inside}], which is no range", "Write [first:last] or [first:last:step]: w[1:3].")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from kprov.spec.flaw import Value
 
-_FORMATS = {"ipv4": "address", "ipv4network": "network"}
+_FORMATS = {"ip": "address", "ipv4network": "network", "ipnetwork": "network"}
 _SIMPLE = {"integer": "number", "boolean": "`true`, `false`", "object": "names with texts"}
 _PLURALS = {"array": "lists"}
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _RANGE = r"\[[0-9A-Za-z]*:[0-9A-Za-z]+(:[0-9]+)?\]"
 _NAME = rf"^([a-z0-9.-]|{_RANGE})+$"
-_ADDRESS = rf"^([0-9.]|{_RANGE})+$"
-_HOST = rf"^([A-Za-z0-9.-]|{_RANGE})*$"
+_ADDRESS = rf"^([0-9A-Fa-f.:]|{_RANGE})+$"
+_HOST = rf"^([A-Za-z0-9.:-]|{_RANGE})*$"
 
 
 def schema() -> dict[str, Value]:
@@ -23,8 +23,9 @@ def schema() -> dict[str, Value]:
     nodes = _inner(document, "properties", "nodes")
     nodes["propertyNames"] = {"pattern": _NAME}
     node = _inner(document, "$defs", "Node", "properties")
-    for key, pattern in (("address", _ADDRESS), ("ssh_address", _HOST)):
-        field = _inner(node, key)
+    second = cast("list[dict[str, Value]]", _inner(node, "second_address")["anyOf"])[0]
+    address, ssh_address = _inner(node, "address"), _inner(node, "ssh_address")
+    for field, pattern in ((address, _ADDRESS), (second, _ADDRESS), (ssh_address, _HOST)):
         field.pop("format", None)
         field["pattern"] = pattern
     _inner(node, "labels")["additionalProperties"] = False
@@ -32,7 +33,12 @@ def schema() -> dict[str, Value]:
     bundle = _inner(document, "$defs", "Bundle", "properties")
     _inner(bundle, "mirrors")["additionalProperties"] = False
     source = _inner(bundle, "source")
-    source["anyOf"] = [source["items"], {key: source.pop(key) for key in ("type", "items", "minItems")}]
+    network = _inner(document, "$defs", "Network", "properties")
+    pods, services = _inner(network, "pods"), _inner(network, "services")
+    for field in (pods, services):
+        (field["default"],) = cast("list[Value]", field["default"])
+    for field in (source, pods, services):
+        field["anyOf"] = [field["items"], {key: field.pop(key) for key in ("type", "items", "minItems")}]
     document["description"] = "One Kubernetes cluster: its machines, how they are reached, what runs on them."
     return {"$schema": _DIALECT, "title": "kprov cluster file", **_untitled(document)}
 

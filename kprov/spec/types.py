@@ -8,10 +8,9 @@ puts them together with the value and the line.
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 Role: TypeAlias = Literal["control-plane", "etcd", "worker", "route-reflector"]
@@ -57,76 +56,6 @@ def version(value: object) -> str:
     raise refuse("is no version", 'Write three numbers, in quotes: version: "1.36.4"; or newest.')
 
 
-def address(value: object) -> IPv4Address:
-    """The address of a machine.
-
-    >>> address("10.0.0.11")
-    IPv4Address('10.0.0.11')
-    """
-    found = value if isinstance(value, IPv4Address) else _parse_address(value)
-    if found.is_unspecified or found.is_loopback or found.is_multicast or found.is_reserved or found.is_link_local:
-        raise refuse("is no address by which other machines reach a node", "Write the node's own address: 10.0.0.11.")
-    return found
-
-
-def _parse_address(value: object) -> IPv4Address:
-    if not isinstance(value, str):
-        raise refuse("is no IPv4 address", "Write four numbers from 0 to 255 with dots: 10.0.0.11.")
-    found = as_address(value)
-    if found:
-        return found
-    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}/[0-9]+", value):
-        raise refuse("has a prefix length", f"Write the address alone: {value.partition('/')[0]}.")
-    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", value) and re.search(r"\b0[0-9]", value):
-        raise refuse("has a number with a leading zero", "Leave the zeros out, also in a range: [1:10], not [01:10].")
-    if _is_ipv6(value):
-        raise refuse("is an IPv6 address", "Write the node's IPv4 address; IPv6 is not supported.")
-    if re.search(r"[a-z]", value, re.IGNORECASE):
-        raise refuse("is a name, not an IPv4 address", "Write the address, or use ssh_address where SSH needs a name.")
-    raise refuse("is no IPv4 address", "Write four numbers from 0 to 255 with dots: 10.0.0.11.")
-
-
-def as_address(text: str) -> IPv4Address | None:
-    """The address that a text is, or None where it is a name.
-
-    >>> as_address("10.0.0.1"), as_address("api.example.com")
-    (IPv4Address('10.0.0.1'), None)
-    """
-    try:
-        return IPv4Address(text)
-    except AddressValueError:
-        return None
-
-
-def _is_ipv6(value: str) -> bool:
-    try:
-        IPv6Address(value)
-    except AddressValueError:
-        return False
-    return True
-
-
-def network(value: object) -> IPv4Network:
-    """A network with its prefix length; no bit of the host part may be set.
-
-    >>> network("10.244.0.0/16")
-    IPv4Network('10.244.0.0/16')
-    """
-    if isinstance(value, IPv4Network):
-        return value
-    text = value if isinstance(value, str) else ""
-    address_part, slash, _ = text.partition("/")
-    try:
-        found = IPv4Network(text, strict=False)
-    except ValueError:
-        raise refuse("is no IPv4 network", "Write an address and a prefix length: 10.244.0.0/16.") from None
-    if not slash:
-        raise refuse("has no prefix length", f"Write it with one: {address_part}/16.")
-    if str(found.network_address) != address_part:
-        raise refuse(f"is an address inside of {found}", f"Write the network: {found}.")
-    return found
-
-
 def matching(pattern: str, wrong: str, right: str) -> BeforeValidator:
     """Refuse a text that the pattern does not match; what is no text at all is left to pydantic."""
     compiled = re.compile(pattern)
@@ -166,17 +95,10 @@ def _sources(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
     return sources
 
 
-_HOST_RULE = "Write the name or the address alone, without user, port or spaces."
 _LABEL_RULE = "Use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63."
 
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Version: TypeAlias = Annotated[str, Field(pattern=rf"{VERSION}|^{NEWEST}$"), BeforeValidator(version)]
-Address: TypeAlias = Annotated[IPv4Address, BeforeValidator(address)]
-Subnet: TypeAlias = Annotated[
-    IPv4Network,
-    BeforeValidator(network),
-    WithJsonSchema({"type": "string", "format": "ipv4network", "pattern": r"^[0-9]+(\.[0-9]+){3}/[0-9]+$"}),
-]
 ClusterName: TypeAlias = Annotated[
     str,
     Field(pattern=DNS_LABEL, max_length=30),
@@ -195,14 +117,6 @@ LabelValue: TypeAlias = Annotated[
 ]
 User: TypeAlias = Annotated[
     str, Field(pattern=USER), matching(USER, "is no login name", "Write the name alone: root, vagrant, ubuntu.")
-]
-Host: TypeAlias = Annotated[
-    str, Field(pattern=HOST), matching(HOST, "is neither a host name nor an IPv4 address", _HOST_RULE)
-]
-SshAddress: TypeAlias = Annotated[
-    str,
-    Field(pattern=rf"^$|{HOST}"),
-    matching(rf"^$|{HOST}", "is neither a host name nor an IPv4 address", _HOST_RULE),
 ]
 Repository: TypeAlias = Annotated[
     str,

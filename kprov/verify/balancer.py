@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import in_url
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify.asking import creations, refusal, wait_for
 from kprov.verify.manifests import balanced
@@ -47,7 +48,7 @@ def try_balancer(ask: Ask, namespace: str, stop: Event) -> Balanced:
         address = _address(json.loads(found.text)) if found.ok else ""
         if not address:
             return Balanced()
-        return Balanced(address, ask({"answer": f"curl -sS -m 5 --noproxy '*' http://{address}/"})["answer"])
+        return Balanced(address, ask({"answer": f"curl -sS -m 5 --noproxy '*' http://{in_url(address)}/"})["answer"])
 
     return wait_for(look, lambda found: found.answer.ok and bool(found.answer.text.strip()), stop, _PATIENCE_S)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import in_url
 from kprov.verify.asking import creations, refusal
 from kprov.verify.manifests import NAME, PORT, guard
 from kprov.verify.probe import in_pods, reached
@@ -61,7 +62,8 @@ def _turned(running: Sequence[ProbePod]) -> tuple[ProbePod, ...]:
 def _script(running: Sequence[ProbePod], *, locked: bool) -> str:
     """What runs in every pod: it asks the one that is its own, by the name of the node that it is on."""
     whom = " ".join(
-        f"{asker.node}) t={pod.node} a={pod.address};;" for pod, asker in zip(running, _turned(running), strict=True)
+        f"{asker.node}) t={pod.node} a={in_url(pod.address)};;"
+        for pod, asker in zip(running, _turned(running), strict=True)
     )
     wanted, needed = ("!", _IN_A_ROW) if locked else ("", 1)
     return (

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kprov.spec.addresses import host_port, in_url
 from kprov.verify.asking import creations
 from kprov.verify.manifests import LABEL, NAME, PORT, objects
 from kprov.verify.questions import KUBECTL, KUBECTL_UNTIMED
@@ -197,14 +198,14 @@ def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str],
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
     patient = "|".join(sorted(proxied)) or "-"
     asked = [
-        f"{{ ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{pod.address}:{PORT}/;"
+        f"{{ ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{host_port(pod.address, PORT)}/;"
         f" [ $r = ok ] && full {pod.node} {pod.address}; }} &"
         for pod in running
     ]
     if service:
         asked += [
             f"case $NODE in {patient}) most={_PATIENT_TRIES};; esac",
-            f"ask service busybox timeout 2 wget -q -O - http://{service}/ &",
+            f"ask service busybox timeout 2 wget -q -O - http://{in_url(service)}/ &",
             f"most={_TRIES}",
         ]
     asked += [f"ask dns/{name} busybox timeout 4 nslookup -type=a {name} &" for name in names]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import host_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,7 +54,7 @@ _STEADY: Final = (
 
 def basic_questions(settings: Settings) -> dict[str, str]:
     """Whether pods can be expected to start on a node at all; asked of those too that are not to be checked."""
-    curl = f"{_API_CURL} https://{settings.endpoint_host}:{settings.endpoint_port}/readyz"
+    curl = f"{_API_CURL} https://{host_port(settings.endpoint_host, settings.endpoint_port)}/readyz"
     return {
         **{f"unit.{unit}": f"systemctl show -p ActiveState -p UnitFileState {unit}" for unit in UNITS},
         "endpoint": _PATIENT.format(curl=curl),
@@ -91,13 +93,13 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
     if not target.node:
         asked = {}
     if target.control_plane:
-        api = f"https://{target.address}:6443"
+        api = f"https://{host_port(target.address, 6443)}"
         asked |= {name: f"{_API_CURL} '{api}/{path}'" for name, path in _API_PATHS.items()}
         asked |= {name: _STEADY.format(curl=asked[name]) for name in ("api.livez", "api.readyz")}
         asked["admin"] = f"{KUBECTL} get --raw /api/v1/namespaces/kube-system"
         asked |= {f"health.{name}": f"curl -sSk -m 5 https://127.0.0.1:{port}/healthz" for name, port in HEALTH.items()}
     if target.etcd:
-        client = f"https://{target.address}:2379"
+        client = f"https://{host_port(target.address, 2379)}"
         asked["etcd.health"] = f"{_ETCD_CURL} {client}/health"
         asked |= {name: f"{_ETCD_CURL} -d '{{}}' {client}/v3/{path}" for name, path in _ETCD_PATHS.items()}
     return asked

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from kprov.spec.addresses import host_port
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify.asking import wait_for
 from kprov.verify.questions import KUBECTL
@@ -85,9 +86,9 @@ def urls(door: Door, settings: Settings, view: View) -> Mapping[str, str]:
     if service is None:
         return ports(door, settings)
     address, port = service["spec"]["clusterIP"], service["spec"]["ports"][0]["port"]
-    return {"": f"{door.scheme}://{address}:{port}/", **ports(door, settings)}
+    return {"": f"{door.scheme}://{host_port(address, port)}/", **ports(door, settings)}
 
 
 def ports(door: Door, settings: Settings) -> Mapping[str, str]:
     """The port of each node where an open dashboard answers, and nobody does where it is not open."""
-    return {node.name: f"{door.scheme}://{node.address}:{door.port}/" for node in settings.nodes}
+    return {node.name: f"{door.scheme}://{host_port(node.address, door.port)}/" for node in settings.nodes}

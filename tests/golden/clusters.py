@@ -23,7 +23,19 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
 }
 TOPOLOGIES = ("stacked", "external")
 SETTINGS = ("defaults", "tuned")
-CASES = tuple(product(VERSIONS, TOPOLOGIES, ENDPOINTS, SETTINGS))
+FAMILIES: dict[str, dict[str, Any]] = {
+    "dual-stack": {
+        "pods": ["10.244.0.0/16", "fd00:10:244::/56"],
+        "services": ["10.96.0.0/16", "fd00:10:96::/112"],
+        "node_prefix": 25,
+    },
+    "ipv6": {"pods": "fd00:10:244::/104", "services": "fd00:10:96::/112", "node_prefix_v6": 120},
+}
+"""Settings beside the two others: families other than IPv4 alone, which 1.20 is not asked for."""
+CASES = (
+    *product(VERSIONS, TOPOLOGIES, ENDPOINTS, SETTINGS),
+    *product(VERSIONS[1:], TOPOLOGIES, ("node-local",), FAMILIES),
+)
 
 OWN = OwnFiles(oidc_ca="-----BEGIN CERTIFICATE-----\nMII...\n-----END CERTIFICATE-----\n")
 
@@ -113,6 +125,9 @@ def cluster(version: str, topology: str, endpoint: str, settings: str, **changes
     if topology == "external":
         nodes |= {f"e{n}": {"address": f"10.0.0.2{n}", "roles": ["etcd"]} for n in (1, 2, 3)}
     given: dict[str, Any] = tuned(version) if settings == "tuned" else {}
+    if settings in FAMILIES:
+        given["network"] = FAMILIES[settings]
+        nodes = {name: {**node, **_addresses(node["address"], settings)} for name, node in nodes.items()}
     given = {**given, **changes}
     source = "packages" if version.startswith("1.20.") else "directory"
     bundle = {"source": source, **({"directory": "parts"} if source == "directory" else {})}
@@ -127,6 +142,12 @@ def cluster(version: str, topology: str, endpoint: str, settings: str, **changes
             "nodes": nodes,
         }
     )
+
+
+def _addresses(address: str, settings: str) -> dict[str, str]:
+    """The addresses of a node in a cluster of these families, made of that of IPv4 alone."""
+    second = f"fd00::{address.rpartition('.')[2]}"
+    return {"address": address, "second_address": second} if settings == "dual-stack" else {"address": second}
 
 
 def documents(spec: ClusterSpec) -> Iterator[tuple[str, str, Document]]:

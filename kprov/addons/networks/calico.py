@@ -13,12 +13,13 @@ from kprov.addons.catalog import Catalogued, as_numbers
 from kprov.addons.documents import changed, container, mapping, parse, set_env
 from kprov.addons.finish import finished
 from kprov.addons.shapes import thing
+from kprov.spec.addresses import of_family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Network
 
     from kprov.addons.model import Document, OpenPort
+    from kprov.spec.addresses import IpNetwork
 
 _POOL: Final = {
     # Always, not CrossSubnet: between nodes of one subnet CrossSubnet sends pods' own addresses onto the wire, which
@@ -27,6 +28,8 @@ _POOL: Final = {
     "ipip": {"CALICO_IPV4POOL_IPIP": "Always", "CALICO_IPV4POOL_VXLAN": "Never"},
     "bgp": {"CALICO_IPV4POOL_IPIP": "Never", "CALICO_IPV4POOL_VXLAN": "Never"},
 }
+_IPAM: Final = '"type": "calico-ipam"'
+"""Where the settings of a pod's network interface name who gives it addresses."""
 _BIRD_PROBES: Final = ("-bird-live", "-bird-ready")
 _POLICY_V1: Final = (1, 21)
 """policy/v1 and discovery.k8s.io/v1 came with this Kubernetes: the release notes of 1.21."""
@@ -39,7 +42,7 @@ _SLICES: Final = "kprov-endpoint-slices"
 class Calico(Catalogued):
     """Calico with the pod network, encapsulation and MTU of the cluster file; ``mtu`` None: Calico finds it out."""
 
-    pods: IPv4Network
+    pods: tuple[IpNetwork, ...]
     encapsulation: str
     mtu: int | None
 
@@ -78,14 +81,31 @@ class Calico(Catalogued):
         data = mapping(config, "data")
         data["calico_backend"] = "vxlan" if self.encapsulation == "vxlan" else "bird"
         data["veth_mtu"] = str(self.mtu or 0)  # 0: of the interface, less what the tunnel takes
+        if self._pods_v6:
+            given = "true" if self._pods_v4 else "false"
+            more = f'{_IPAM}, "assign_ipv4": "{given}", "assign_ipv6": "true"'
+            # No JSON yet: the container that installs it puts numbers in where it has words.
+            data["cni_network_config"] = str(data["cni_network_config"]).replace(_IPAM, more)
+
+    @property
+    def _pods_v4(self) -> IpNetwork | None:
+        return of_family(self.pods, "IPv4")
+
+    @property
+    def _pods_v6(self) -> IpNetwork | None:
+        return of_family(self.pods, "IPv6")
 
     def _edit_node(self, daemon_set: Document) -> None:
         node = container(daemon_set, "calico-node")
         for name, value in _POOL[self.encapsulation].items():
             set_env(node, name, value)
-        set_env(node, "CALICO_IPV4POOL_CIDR", str(self.pods))
         # The node's address as the kubelet was told it: the first interface of a virtual machine is often its NAT.
-        set_env(node, "IP_AUTODETECTION_METHOD", "kubernetes-internal-ip")
+        if self._pods_v4:
+            set_env(node, "CALICO_IPV4POOL_CIDR", str(self._pods_v4))
+            set_env(node, "IP_AUTODETECTION_METHOD", "kubernetes-internal-ip")
+        if self._pods_v6:
+            for name, value in self._settings_v6(self._pods_v6).items():
+                set_env(node, name, value)
         if self.encapsulation == "vxlan":
             for probe in ("livenessProbe", "readinessProbe"):
                 action = mapping(node, probe, "exec")
@@ -93,6 +113,20 @@ class Calico(Catalogued):
                 action["command"] = (
                     [each for each in command if each not in _BIRD_PROBES] if isinstance(command, list) else []
                 )
+
+    def _settings_v6(self, pods: IpNetwork) -> Mapping[str, str]:
+        """What docs.tigera.io, Configure dual stack or IPv6 only, adds; IPIP there is none of for IPv6."""
+        # A router's number is its IPv4 address, where it has one.
+        alone = {} if self._pods_v4 else {"IP": "none", "CALICO_ROUTER_ID": "hash"}
+        return {
+            "IP6": "autodetect",
+            "IP6_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+            "FELIX_IPV6SUPPORT": "true",
+            "CALICO_IPV6POOL_CIDR": str(pods),
+            "CALICO_IPV6POOL_VXLAN": "Always" if self.encapsulation == "vxlan" else "Never",
+            "CALICO_IPV6POOL_NAT_OUTGOING": "true",
+            **alone,
+        }
 
 
 def lacks_slices(plugin: str, minor: str) -> bool:

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kprov.addons.charted import Charted
+from kprov.spec.addresses import family
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Network
-
     from kprov.addons.model import Document, OpenPort
+    from kprov.spec.addresses import IpNetwork
 
 
 @dataclass(frozen=True, slots=True)
 class Cilium(Charted):
     """Cilium with the pod network, encapsulation and MTU of the cluster file; ``nodes`` is how many run pods."""
 
-    pods: IPv4Network
+    pods: tuple[IpNetwork, ...]
     encapsulation: str
     mtu: int | None
     nodes: int
@@ -57,13 +57,22 @@ class Cilium(Charted):
         routes: Document = {
             "routingMode": "native",
             "autoDirectNodeRoutes": True,
-            "ipv4NativeRoutingCIDR": str(self.pods),
+            **{f"{family(each).lower()}NativeRoutingCIDR": str(each) for each in self.pods},
         }
         mtu: Document = {"MTU": self.mtu} if self.mtu else {}
         return {
             "ipam": {"mode": "kubernetes"},
-            "k8s": {"requireIPv4PodCIDR": True},
+            "k8s": {f"require{family(each)}PodCIDR": True for each in self.pods},
+            **self._families(),
             "kubeProxyReplacement": "false",
             **(routes if self.encapsulation == "host-gw" else tunnel),
             **mtu,
         }
+
+    def _families(self) -> Document:
+        """IPv4 is the chart's default, and what tunnels between nodes are made of."""
+        families = tuple(map(family, self.pods))
+        if "IPv6" not in families:
+            return {}
+        without: Document = {"ipv4": {"enabled": False}, "underlayProtocol": "ipv6"}
+        return {"ipv6": {"enabled": True}, **({} if "IPv4" in families else without)}

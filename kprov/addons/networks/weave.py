@@ -12,12 +12,13 @@ from kprov.addons.catalog import Catalogued
 from kprov.addons.documents import changed, container, parse, set_env
 from kprov.addons.finish import finished, without_nulls
 from kprov.addons.model import SecretFile
+from kprov.spec.addresses import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Network
 
     from kprov.addons.model import Document
+    from kprov.spec.addresses import IpNetwork
 
 _SECRET: Final = "weave-passwd"  # noqa: S105 - its name, and that of its key
 
@@ -26,7 +27,7 @@ _SECRET: Final = "weave-passwd"  # noqa: S105 - its name, and that of its key
 class Weave(Catalogued):
     """Weave Net with the pod network of the cluster file; ``password_file`` None: traffic is not encrypted."""
 
-    pods: IPv4Network
+    pods: tuple[IpNetwork, ...]
     mtu: int | None
     password_file: str | None
 
@@ -53,7 +54,7 @@ class Weave(Catalogued):
 
     def _edit(self, daemon_set: Document) -> None:
         router = container(daemon_set, "weave")
-        set_env(router, "IPALLOC_RANGE", str(self.pods))
+        set_env(router, "IPALLOC_RANGE", joined(self.pods))
         set_env(router, "CHECKPOINT_DISABLE", "1")  # it would ask a server that is gone for newer versions
         if self.mtu:
             set_env(router, "WEAVE_MTU", str(self.mtu))

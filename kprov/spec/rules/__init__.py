@@ -12,6 +12,7 @@ from kprov.spec.rules.addons import extras, ingress_ports, lab_open, pools
 from kprov.spec.rules.bundle import bundle_directory
 from kprov.spec.rules.control_plane import encryption
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
+from kprov.spec.rules.families import lab_family, node_addresses, plugin_family, same_families
 from kprov.spec.rules.machines import addresses, lab, lab_login, names, virtual_machines
 from kprov.spec.rules.members import control_planes, etcd
 from kprov.spec.rules.networks import overlaps, pod_subnets, services
@@ -36,6 +37,10 @@ RULES: tuple[Rule, ...] = (
     etcd,
     pod_subnets,
     services,
+    same_families,
+    node_addresses,
+    plugin_family,
+    lab_family,
     plugin_settings,
     route_reflectors,
     manifests,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from kprov.spec.addon_types import ends
+from kprov.spec.addresses import as_address, family, neighbourhood
 from kprov.spec.flaw import ANY, Flaw, Loc
-from kprov.spec.types import as_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from ipaddress import IPv4Address
 
+    from kprov.spec.addresses import IpAddress, IpNetwork
     from kprov.spec.model import ClusterSpec
 
 _ADDRESSES: Loc = ("nodes", ANY, "address")
@@ -41,34 +40,43 @@ def pools(spec: ClusterSpec) -> Iterator[Flaw]:
         return
     given = spec.addons.metallb.addresses
     lab: Loc = ("lab",)
-    around = (spec.lab_subnet,) if spec.lab_subnet else _neighbourhoods(spec)
+    around: tuple[IpNetwork, ...] = (spec.lab_subnet,) if spec.lab_subnet else _neighbourhoods(spec)
     where = " or ".join(map(str, around))
     for index, text in enumerate(given):
         at: Loc = ("addons", "metallb", "addresses", index)
         first, last = ends(text)
+        if family(first) not in spec.network.families:
+            wrong = f"{text} is {family(first)}, and network.services is {' and '.join(spec.network.families)}"
+            right = "Give addresses of a family that services have."
+            yield Flaw(at, wrong, right, ("network", "services"), (("network", "services"), ("network", "pods")))
+            continue
         if not any(first in network and last in network for network in around):
             wrong = f"{text} is not within the nodes' network {where}"
             right = "Give addresses of the network that the nodes are in: only there can they be announced."
             yield Flaw(at, wrong, right, None, (_ADDRESSES, lab))
         for address, owner, see in _owners(spec):
-            if first <= address <= last:
+            if first.version == address.version and int(first) <= int(address) <= int(last):
                 right = "Give addresses that nobody has."
                 yield Flaw(at, f"{text} holds {address}, {owner}", right, see, (*((see,) if see else ()), lab))
     for (one, other), place in zip(combinations(given, 2), combinations(range(len(given)), 2), strict=True):
         (begin, end), (other_begin, other_end) = ends(one), ends(other)
-        if begin <= other_end and other_begin <= end:
+        if begin.version != other_begin.version:
+            continue
+        if int(begin) <= int(other_end) and int(other_begin) <= int(end):
             at = ("addons", "metallb", "addresses", place[1])
             yield Flaw(at, f"{other} overlaps {one}", "Give every address once.")
 
 
-def _neighbourhoods(spec: ClusterSpec) -> tuple[IPv4Network, ...]:
-    """The /24 of every node: nobody tells their true prefix length, and a pool must be where they are."""
-    return tuple(dict.fromkeys(IPv4Network(f"{node.address}/24", strict=False) for node in spec.nodes.values()))
+def _neighbourhoods(spec: ClusterSpec) -> tuple[IpNetwork, ...]:
+    """What lies around every node: nobody tells their true prefix length, and a pool must be where they are."""
+    addresses = (address for node in spec.nodes.values() for address in node.addresses)
+    return tuple(dict.fromkeys(map(neighbourhood, addresses)))
 
 
-def _owners(spec: ClusterSpec) -> Iterator[tuple[IPv4Address, str, Loc | None]]:
+def _owners(spec: ClusterSpec) -> Iterator[tuple[IpAddress, str, Loc | None]]:
     for name, node in spec.nodes.items():
-        yield node.address, f"the address of {name}", ("nodes", name, "address")
+        for key, address in zip(("address", "second_address"), node.addresses, strict=False):
+            yield address, f"the address of {name}", ("nodes", name, key)
     endpoint = as_address(spec.endpoint.address or "")
     if endpoint:
         yield endpoint, "the endpoint", ("endpoint", "address")

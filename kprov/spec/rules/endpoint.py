@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kprov.spec.addresses import as_address, family
 from kprov.spec.flaw import ANY, Flaw, Loc
-from kprov.spec.types import as_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def endpoint_address(spec: ClusterSpec) -> Iterator[Flaw]:
     mode, given = spec.endpoint.mode, spec.endpoint.address
     at: Loc = ("endpoint", "address")
     if mode in {"vip", "external"} and not given:
-        what = "a free IPv4 address of the nodes' network" if mode == "vip" else "the load balancer's name or address"
+        what = "a free address of the nodes' network" if mode == "vip" else "the load balancer's name or address"
         yield Flaw(at, f"is missing: endpoint.mode {mode} needs it", f"Give {what}.", None, (_MODE,))
     if mode in {"node-local", "single"} and given:
         where = "on every node itself" if mode == "node-local" else "at the first control plane's address"
@@ -38,10 +38,12 @@ def endpoint_address(spec: ClusterSpec) -> Iterator[Flaw]:
 def _virtual(spec: ClusterSpec, given: str) -> Iterator[Flaw]:
     at: Loc = ("endpoint", "address")
     virtual = as_address(given)
-    if virtual is None:
-        yield Flaw(at, f"{given} is no IPv4 address, and endpoint.mode is vip", "Give an IPv4 address.", None, (_MODE,))
+    primary = spec.network.families[0]
+    if virtual is None or family(virtual) != primary:
+        wrong = f"{given} is no {primary} address, and endpoint.mode is vip"
+        yield Flaw(at, wrong, f"Give an {primary} address.", None, (_MODE, ("network", "pods")))
     for name, node in spec.nodes.items():
-        if node.address == virtual:
+        if virtual in node.addresses:
             see: Loc = ("nodes", name, "address")
             yield Flaw(
                 at, f"{given} is the address of {name}", "Give an address that no machine has.", see, (see, _MODE)

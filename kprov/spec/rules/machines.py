@@ -11,6 +11,7 @@ from kprov.spec.types import DNS_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kprov.spec.addresses import IpAddress
     from kprov.spec.model import ClusterSpec
 
 # Names with a meaning of their own in an Ansible inventory, as the groups of kubespray have.
@@ -39,7 +40,9 @@ def addresses(spec: ClusterSpec) -> Iterator[Flaw]:
     """Every machine has addresses of its own."""
     first: dict[tuple[str, str], str] = {}
     for name, node in spec.nodes.items():
-        for part, value in (("address", str(node.address)), ("ssh_address", node.ssh_address)):
+        second = str(node.second_address or "")
+        parts = (("address", str(node.address)), ("second_address", second), ("ssh_address", node.ssh_address))
+        for part, value in parts:
             other = first.setdefault((part, value), name)
             if value and other != name:
                 see: Loc = ("nodes", other, part)
@@ -56,7 +59,7 @@ def lab(spec: ClusterSpec) -> Iterator[Flaw]:
     if subnet.prefixlen > 29:
         yield Flaw(("lab", "subnet"), f"{subnet} has no room for machines", "Use a prefix length of 29 or less: /24.")
         return
-    special = {
+    special: dict[IpAddress, str] = {
         subnet.network_address: "the network itself",
         subnet.broadcast_address: "its broadcast address",
         subnet.network_address + 1: "its gateway, this host",
@@ -64,7 +67,7 @@ def lab(spec: ClusterSpec) -> Iterator[Flaw]:
     stated = "" if spec.lab.subnet else ", the /24 of the first node"
     for name, node in spec.nodes.items():
         at: Loc = ("nodes", name, "address")
-        if node.address not in subnet:
+        if node.address.version == 4 and node.address not in subnet:
             right = f"Use an address in {subnet}, or another lab.subnet."
             yield Flaw(
                 at, f"{node.address} of {name} is outside of the lab's subnet {subnet}{stated}", right, None, needs

@@ -22,7 +22,12 @@ spec: {maxUnavailable: 1}
 kind: ConfigMap
 apiVersion: v1
 metadata: {name: calico-config, namespace: kube-system}
-data: {typha_service_name: none, calico_backend: bird, veth_mtu: "0"}
+data:
+  typha_service_name: none
+  calico_backend: bird
+  veth_mtu: "0"
+  cni_network_config: |-
+    {"plugins": [{"type": "calico", "mtu": __CNI_MTU__, "ipam": {"type": "calico-ipam"}}]}
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -253,9 +258,12 @@ lab: {{provider: podman}}
 """
 
 
-def addons(rest: str, kubernetes: str = "1.20.2") -> dict[str, Any]:
+def addons(rest: str, kubernetes: str = "1.20.2", address: str = "10.0.0.11") -> dict[str, Any]:
     """The add-ons, by name, of a cluster of one node with these sections in its file."""
-    loaded = loads(CLUSTER.format(kubernetes=kubernetes, rest=rest), "cluster.yaml")
+    text = CLUSTER.format(kubernetes=kubernetes, rest=rest).replace("10.0.0.11", address, 1)
+    if "::" in address:  # a lab has IPv4 alone
+        text = text.replace("lab: {provider: podman}\n", "")
+    loaded = loads(text, "cluster.yaml")
     release = resolve(loaded.spec, file="cluster.yaml")
 
     def line_of(key: str) -> int:

@@ -10,7 +10,10 @@ from tests.unit.ansible.harness import converge
 
 
 def listed(**networks):
-    items = [{"metadata": {"name": name}, "spec": {"podCIDR": net} if net else {}} for name, net in networks.items()]
+    items = [
+        {"metadata": {"name": name}, "spec": {"podCIDRs": net.split(",")} if net else {}}
+        for name, net in networks.items()
+    ]
     return 0, json.dumps({"items": items}), ""
 
 
@@ -36,8 +39,15 @@ def test_it_waits_until_every_node_has_its_network(cluster):
     cluster += [(1, "", "refused"), listed(m1="10.244.0.0/24"), listed(m1="10.244.0.0/24", w1=None)]
     cluster.append(listed(m1="10.244.0.0/24", w1="10.244.1.0/24", other="10.244.9.0/24"))
     answer = converge(kprov_pod_networks, nodes=["m1", "w1"])
-    assert answer["networks"] == {"m1": "10.244.0.0/24", "w1": "10.244.1.0/24", "other": "10.244.9.0/24"}
+    found = {"m1": "10.244.0.0/24", "w1": "10.244.1.0/24", "other": "10.244.9.0/24"}
+    assert answer["networks"] == {name: {"IPv4": network} for name, network in found.items()}
     assert not answer["changed"]
+
+
+def test_in_dual_stack_a_node_has_a_network_of_each_family(cluster):
+    cluster.append(listed(m1="fd00:10:244::/64,10.244.0.0/24"))
+    answer = converge(kprov_pod_networks, nodes=["m1"])
+    assert answer["networks"] == {"m1": {"IPv4": "10.244.0.0/24", "IPv6": "fd00:10:244::/64"}}
 
 
 def test_the_nodes_that_are_missing_are_named_when_the_time_is_over(cluster):
@@ -53,6 +63,6 @@ def test_an_api_that_does_not_answer_is_told(cluster):
 
 def test_check_mode_does_not_wait(cluster, tmp_path):
     cluster.append(listed(m1="10.244.0.0/24"))
-    assert converge(kprov_pod_networks, check=True, nodes=["m1", "w1"])["networks"] == {"m1": "10.244.0.0/24"}
+    assert converge(kprov_pod_networks, check=True, nodes=["m1", "w1"])["networks"] == {"m1": {"IPv4": "10.244.0.0/24"}}
     (tmp_path / "admin.conf").unlink()
     assert converge(kprov_pod_networks, check=True, nodes=["m1", "w1"])["networks"] == {}

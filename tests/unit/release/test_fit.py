@@ -11,7 +11,13 @@ from kprov.spec.load import loads
 from tests.unit.release.samples import cluster, release
 
 GATE = "kubernetes.feature_gates.{}"
+BOTH = {
+    "pods": ["10.244.0.0/16", "fd00:10:244::/56"],
+    "services": ["10.96.0.0/16", "fd00:10:96::/112"],
+    "plugin": "bridge",
+}
 REFUSED = [
+    ("1.20.2", {"network": BOTH}, "network.pods dual stack of Kubernetes 1.20.2 is alpha: it is stable from 1.23 on"),
     ("1.36.4", {"api_server": {"args": {"insecure-port": 0}}}, "api_server.args.insecure-port"),
     ("1.36.4", {"api_server": {"args": {"target-ram-mb": 100}}}, "has no argument target-ram-mb"),
     ("1.36.4", {"api_server": {"args": {"profilling": False}}}, "Did you mean profiling?"),
@@ -71,6 +77,8 @@ def test_what_a_version_lacks_is_refused(version, changes, said):
         ("1.20.2", {"api_server": {"args": {"audit-log-mode": "batch", "v": 4, "enable-swagger-ui": False}}}),
         ("1.36.4", {"kubernetes": {"feature_gates": {"AllBeta": True, "NodeSwap": True}}}),
         ("1.36.4", {"kubelet": {"config": {"evictionHard": {"memory.available": "5%"}, "registryPullQPS": 0}}}),
+        ("1.36.4", {"network": BOTH}),
+        ("1.20.2", {"network": {**BOTH, "pods": "fd00:10:244::/56", "services": "fd00:10:96::/112"}}),
         ("1.33.13", {"kube_proxy": {"mode": "nftables"}, "kubelet": {"swap": "limited"}}),
         ("1.33.13", {"etcd": {"args": {"experimental-watch-progress-notify-interval": "5s"}}}),
     ],

@@ -173,6 +173,31 @@ def test_versions_networks_and_names_come_from_the_cluster_file():
     assert kubelet.kube_proxy_configuration(spec, shared_kernel=False)["clusterCIDR"] == "10.8.0.0/14"
 
 
+@pytest.mark.parametrize(
+    ("version", "pods", "told"),
+    [
+        ("1.36.4", ["10.8.0.0/14"], {"node-cidr-mask-size": "24"}),
+        ("1.36.4", ["fd00:8::/56"], {"node-cidr-mask-size-ipv6": "64"}),
+        ("1.20.2", ["fd00:8::/56"], {"node-cidr-mask-size": "64"}),
+        (
+            "1.36.4",
+            ["fd00:8::/56", "10.8.0.0/14"],
+            {"node-cidr-mask-size-ipv6": "64", "node-cidr-mask-size-ipv4": "24"},
+        ),
+    ],
+)
+def test_shares_of_the_pods_network_are_told_as_the_version_takes_it(version, pods, told):
+    document = kubeadm.cluster_configuration(cluster(version, network={"pods": pods}), release(version))
+    assert dict_of(document["controllerManager"]["extraArgs"]) == told
+
+
+def test_an_endpoint_of_ipv6_is_in_brackets():
+    spec = cluster(endpoint={"mode": "external", "address": "FD00::10"})
+    document = kubeadm.cluster_configuration(spec, release())
+    assert document["controlPlaneEndpoint"] == "[fd00::10]:6443"
+    assert "fd00::10" in document["apiServer"]["certSANs"]
+
+
 def test_on_machines_of_their_own_the_kubelet_guards_swap_and_its_memory():
     configured = kubelet.kubelet_configuration(cluster(), release(), shared_kernel=False)
     proxy = kubelet.kube_proxy_configuration(cluster(), shared_kernel=False)

@@ -93,7 +93,11 @@ def test_a_name_that_yaml_reads_as_a_number_or_a_truth_is_a_name(base) -> None:
 
 def test_an_empty_section_has_its_defaults(base) -> None:
     loaded = loads(base + "ssh:\n  # user: me\nnetwork:\n  pods:\nlab:\nbundle: ~\n", "cluster.yaml")
-    assert (loaded.spec.ssh.user, str(loaded.spec.network.pods), loaded.spec.lab) == ("root", "10.244.0.0/16", None)
+    assert (loaded.spec.ssh.user, list(map(str, loaded.spec.network.pods)), loaded.spec.lab) == (
+        "root",
+        ["10.244.0.0/16"],
+        None,
+    )
     assert loaded.origins["ssh.user"] == loaded.origins["network.pods"] == "default"
 
 

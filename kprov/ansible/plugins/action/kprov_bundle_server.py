@@ -37,7 +37,7 @@ from ansible.plugins.action import ActionBase
 
 def local_address(peer):
     """The address that this machine uses towards a peer; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((peer, 9))
         return probe.getsockname()[0]
 
@@ -81,4 +81,5 @@ def started(address, files):
     if done.returncode:
         raise AnsibleActionFail("the bundle server did not start: %s" % done.stderr.strip()[-400:])
     answer = json.loads(done.stdout.splitlines()[0])
-    return "http://%s:%d/%s/" % (address, answer["port"], answer["secret"])
+    host = "[%s]" % address if ":" in address else address
+    return "http://%s:%d/%s/" % (host, answer["port"], answer["secret"])

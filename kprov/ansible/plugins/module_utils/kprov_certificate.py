@@ -25,7 +25,7 @@ def names_wanted(documents):
     network = ipaddress.ip_network(cluster["networking"]["serviceSubnet"].partition(",")[0])
     names = {"kubernetes", "kubernetes.default", service, "%s.%s" % (service, cluster["networking"]["dnsDomain"])}
     names |= {init["nodeRegistration"]["name"], init["localAPIEndpoint"]["advertiseAddress"], str(network[1])}
-    return names | {cluster["controlPlaneEndpoint"].rpartition(":")[0], *cluster["apiServer"]["certSANs"]}
+    return names | {cluster["controlPlaneEndpoint"].rpartition(":")[0].strip("[]"), *cluster["apiServer"]["certSANs"]}
 
 
 def names_in(certificate):

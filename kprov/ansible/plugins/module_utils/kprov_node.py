@@ -161,6 +161,15 @@ def answers(url):
         return False
 
 
+def in_url(address):
+    """An address as it stands before a port: IPv6 in brackets.
+
+    >>> in_url("fd00::11"), in_url("10.0.0.11")
+    ('[fd00::11]', '10.0.0.11')
+    """
+    return "[%s]" % address if ":" in address else address
+
+
 def ready(endpoint):
     """Whether the API answers at the endpoint."""
     return answers("https://%s/readyz" % endpoint)

@@ -53,6 +53,7 @@ import secrets
 import string
 import time
 
+from ansible.module_utils import kprov_etcd
 from ansible.module_utils.basic import AnsibleModule
 
 ADMIN = "/etc/kubernetes/admin.conf"
@@ -135,7 +136,7 @@ def left_over_members(members, joiners):
     ['ff']
     """
     names = {joiner["name"] for joiner in joiners if joiner["control_plane"]}
-    urls = {"https://%s:2380" % joiner["address"] for joiner in joiners if joiner["control_plane"]}
+    urls = {kprov_etcd.peer_url(joiner["address"]) for joiner in joiners if joiner["control_plane"]}
     return [
         "%x" % member["ID"]
         for member in members["members"]

@@ -134,7 +134,7 @@ def wait_for_turn(address):
     while seen < STEADY:
         if time.monotonic() > deadline:
             raise NodeError("the control plane at %s, which joins before this one, did not become ready" % address)
-        seen = seen + 1 if kprov_node.ready(address + ":6443") else 0
+        seen = seen + 1 if kprov_node.ready(kprov_node.in_url(address) + ":6443") else 0
         if seen < STEADY:
             time.sleep(POLL_S)
 

@@ -22,7 +22,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-networks: {description: Network by node., returned: always, type: dict}
+networks: {description: 'For each node its networks, by family: IPv4, IPv6.', returned: always, type: dict}
 """
 
 import json
@@ -35,14 +35,16 @@ ADMIN = "/etc/kubernetes/admin.conf"
 
 
 def assigned(listed):
-    """The pod network by node from ``kubectl get nodes -o json``, of those that have one.
+    """The pod networks by node and family from ``kubectl get nodes -o json``, of those that have some.
 
-    >>> assigned({"items": [{"metadata": {"name": "m1"}, "spec": {"podCIDR": "10.244.0.0/24"}},
+    >>> assigned({"items": [{"metadata": {"name": "m1"}, "spec": {"podCIDRs": ["10.244.0.0/24", "fd00:10:244::/64"]}},
     ...                     {"metadata": {"name": "w1"}, "spec": {}}]})
-    {'m1': '10.244.0.0/24'}
+    {'m1': {'IPv4': '10.244.0.0/24', 'IPv6': 'fd00:10:244::/64'}}
     """
     return {
-        item["metadata"]["name"]: item["spec"]["podCIDR"] for item in listed["items"] if item["spec"].get("podCIDR")
+        item["metadata"]["name"]: {"IPv6" if ":" in each else "IPv4": each for each in item["spec"]["podCIDRs"]}
+        for item in listed["items"]
+        if item["spec"].get("podCIDRs")
     }
 
 
