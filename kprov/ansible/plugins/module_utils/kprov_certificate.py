@@ -31,7 +31,9 @@ def names_wanted(documents):
 def names_in(certificate):
     """Names and addresses in a certificate on disk."""
     decoded = ssl._ssl._test_decode_cert(certificate)
-    return {value for _, value in decoded.get("subjectAltName", ())}
+    found = ((kind, value.strip()) for kind, value in decoded.get("subjectAltName", ()))
+    # OpenSSL writes every group of an IPv6 address out.
+    return {str(ipaddress.ip_address(value)) if kind == "IP Address" else value for kind, value in found}
 
 
 def stale(documents):
