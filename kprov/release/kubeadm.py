@@ -25,6 +25,8 @@ DISCOVERY_FILE = "/run/kprov/discovery.conf"
 """Where the node finds the cluster while it joins; a tmpfs, removed after the join."""
 PATCHES = "/etc/kubernetes/kprov/patches"
 """Where control planes have the user's own patches."""
+_USUAL_PODS = (8, 24)
+"""Prefix lengths of pods' networks of IPv4 that kubeadm lets pass by its own /24 for a node (1.36)."""
 _HEALTH_TIMEOUT = "4m0s"
 _DISCOVERY_TIMEOUT = "1s"
 """kubeadm of the v1beta2 days waits for five seconds, at most its timeout, before it first looks for the cluster
@@ -84,11 +86,12 @@ def _told(release: Release, args: Mapping[str, str], volumes: Sequence[Document]
 def _shares(spec: ClusterSpec, release: Release) -> Mapping[str, str]:
     """How large each node's share of the pods' network is; in dual stack, of each of the two.
 
-    Of IPv6 alone kubeadm checks the argument for IPv6 (its apis/kubeadm/validation/validation.go, 1.36), which the
-    controller manager takes too; that of 1.20 takes it in dual stack only (kube-controller-manager, app/core.go).
+    kubeadm holds a network of pods against the argument of its family, or /24 and /64 (its apis/kubeadm/validation,
+    1.36). The controller manager takes that for a single family too, but not the one of 1.20 (its app/core.go).
     """
     pods = spec.network.pods
-    if len(pods) == 1 and (family(pods[0]) == "IPv4" or release.kubeadm_api == "v1beta2"):
+    usual = family(pods[0]) == "IPv4" and _USUAL_PODS[0] <= pods[0].prefixlen <= _USUAL_PODS[1]
+    if len(pods) == 1 and (usual or release.kubeadm_api == "v1beta2"):
         return {"node-cidr-mask-size": str(spec.network.prefix_of(pods[0]))}
     return {f"node-cidr-mask-size-{family(each).lower()}": str(spec.network.prefix_of(each)) for each in pods}
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 CRI_SOCKET: Final = "unix:///run/containerd/containerd.sock"
 UNITS: Final = ("containerd", "kubelet")
-SYSCTLS: Final = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
+_SYSCTLS: Final = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
 """Kernel parameters that pods and kube-proxy need: kubernetes.io, Container Runtimes, Network configuration."""
+_SYSCTLS_V6: Final = {"net.ipv6.conf.all.forwarding": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
 CNI_FOLDER: Final = "/etc/cni/net.d"
 
 _KUBELET_CERTIFICATE: Final = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -52,6 +53,16 @@ _STEADY: Final = (
 """An API server that once waited too long for its etcd is not ready for one request; one that is unwell stays so."""
 
 
+def sysctls(target: Target) -> Mapping[str, str]:
+    """The kernel parameters that a machine must have for the families of its addresses.
+
+    >>> from kprov.verify.settings import Target
+    >>> list(sysctls(Target("m1", "10.0.0.11", True, False, True, second_address="fd00::11")))[2:]
+    ['net.ipv6.conf.all.forwarding', 'net.bridge.bridge-nf-call-ip6tables']
+    """
+    return {**_SYSCTLS, **(_SYSCTLS_V6 if any(":" in address for address in target.addresses) else {})}
+
+
 def basic_questions(settings: Settings) -> dict[str, str]:
     """Whether pods can be expected to start on a node at all; asked of those too that are not to be checked."""
     curl = f"{_API_CURL} https://{host_port(settings.endpoint_host, settings.endpoint_port)}/readyz"
@@ -84,7 +95,7 @@ def node_questions(target: Target, settings: Settings) -> dict[str, str]:
         **basic_questions(settings),
         "cri": f"if command -v crictl >/dev/null; then timeout 5 crictl -r {CRI_SOCKET} info"
         f" && timeout 5 crictl -r {CRI_SOCKET} ps -q; else timeout 5 ctr -n k8s.io containers ls -q; fi",
-        "sysctls": f"sysctl {' '.join(SYSCTLS)}",
+        "sysctls": f"sysctl {' '.join(sysctls(target))}",
         "kubelet": "kubelet --version",
         "kubeadm": "kubeadm version -o short",
         "certificates": _CERTIFICATES,

@@ -37,6 +37,12 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     untainted: tuple[str, ...] = ()
+    second_address: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its address, and in dual stack that of the other family."""
+        return (self.address, self.second_address) if self.second_address else (self.address,)
 
     @property
     def node(self) -> bool:
@@ -135,6 +141,7 @@ def _target(spec: ClusterSpec, name: str, node: Node) -> Target:
         labels={**node.labels, **({CONTROL_PLANE_LABEL: ""} if plane else {})},
         taints=(*taints, *(() if worker else (f"{key}:NoSchedule" for key in keys))),
         untainted=tuple(key for key in keys if worker and key not in {each.key for each in node.taints}),
+        second_address=str(node.second_address or ""),
     )
 
 

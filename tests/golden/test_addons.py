@@ -22,15 +22,29 @@ from tests.unit.addons.made import addons
 
 Golden = Callable[[str, str], None]
 
-REAL = {
+_BOTH = "pods: [10.8.0.0/14, fd00:10:8::/56], services: [10.96.0.0/16, fd00:10:96::/112]"
+_SIX = "pods: fd00:10:8::/56, services: fd00:10:96::/112"
+REAL: dict[str, tuple[str, ...]] = {
     "calico-3.24.5-on-1.20": ("network: {plugin: calico, pods: 10.8.0.0/14, mtu: 1400}", "1.20.2"),
     "calico-3.31.7-ipip": ("network: {plugin: calico, version: 3.31.7, encapsulation: ipip}", "1.35.8"),
     "calico-3.32.1": ("network: {plugin: calico}", "1.36.4"),
     "calico-3.32.1-bgp": ("network: {plugin: calico, encapsulation: bgp}", "1.36.4"),
+    "calico-3.32.1-dual-stack": (
+        f"network: {{plugin: calico, {_BOTH}}}",
+        "1.36.4",
+        "10.0.0.11, second_address: 'fd00::11'",
+    ),
+    "calico-3.32.1-ipv6": (f"network: {{plugin: calico, {_SIX}}}", "1.36.4", "'fd00::11'"),
     "weave-2.8.1": ("network: {plugin: weave, version: 2.8.1, mtu: 1376, password_file: pw}", "1.20.2"),
     "weave-2.9.0": ("network: {plugin: weave}", "1.36.4"),
     "flannel-0.15.1": ("network: {plugin: flannel}", "1.20.2"),
     "flannel-0.28.9-host-gw": ("network: {plugin: flannel, encapsulation: host-gw}", "1.36.4"),
+    "flannel-0.28.9-dual-stack": (
+        f"network: {{plugin: flannel, {_BOTH}}}",
+        "1.36.4",
+        "10.0.0.11, second_address: 'fd00::11'",
+    ),
+    "flannel-0.28.9-ipv6": (f"network: {{plugin: flannel, {_SIX}}}", "1.36.4", "'fd00::11'"),
     "local-path-provisioner-0.0.37": ("addons: {local-path-provisioner: {path: /srv/volumes}}", "1.36.4"),
     "ingress-nginx-1.15.1": ("addons: {ingress-nginx: {}}", "1.36.4"),
     "metallb-0.16.1": ('addons: {metallb: {addresses: ["10.0.0.200-10.0.0.220"]}}', "1.36.4"),
@@ -44,9 +58,9 @@ WRITTEN = {
 }
 
 
-def made(rest: str, kubernetes: str) -> Any:
-    """The last add-on that the file asks for."""
-    return [*addons(rest, kubernetes).values()][-1]
+def made(rest: str, kubernetes: str, address: str = "10.0.0.11") -> Any:
+    """The last add-on that the file asks for; its node has this address."""
+    return [*addons(rest, kubernetes, address).values()][-1]
 
 
 def given(addon: Any) -> dict[str, bytes]:
@@ -107,7 +121,7 @@ def test_only_this_differs_from_what_the_makers_publish(golden: Golden, name: st
 
 
 @pytest.mark.parametrize("version", ["1.33.0", "1.34.0", "1.35.0", "1.36.0", "1.37.0"])
-@pytest.mark.parametrize("name", [name for name, (_, kubernetes) in REAL.items() if kubernetes != "1.20.2"])
+@pytest.mark.parametrize("name", [name for name, given in REAL.items() if given[1] != "1.20.2"])
 def test_the_api_of_this_kubernetes_takes_the_result_strictly(name: str, version: str) -> None:
     addon = made(*REAL[name])
     for document in addon.objects(given(addon)):

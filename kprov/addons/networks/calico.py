@@ -117,7 +117,7 @@ class Calico(Catalogued):
     def _settings_v6(self, pods: IpNetwork) -> Mapping[str, str]:
         """What docs.tigera.io, Configure dual stack or IPv6 only, adds; IPIP there is none of for IPv6."""
         # A router's number is its IPv4 address, where it has one.
-        alone = {} if self._pods_v4 else {"IP": "none", "CALICO_ROUTER_ID": "hash"}
+        alone = {"IP": "none", "CALICO_ROUTER_ID": "hash", "CALICO_IPV4POOL_VXLAN": "Never"}
         return {
             "IP6": "autodetect",
             "IP6_AUTODETECTION_METHOD": "kubernetes-internal-ip",
@@ -125,7 +125,7 @@ class Calico(Catalogued):
             "CALICO_IPV6POOL_CIDR": str(pods),
             "CALICO_IPV6POOL_VXLAN": "Always" if self.encapsulation == "vxlan" else "Never",
             "CALICO_IPV6POOL_NAT_OUTGOING": "true",
-            **alone,
+            **({} if self._pods_v4 else alone),
         }
 
 

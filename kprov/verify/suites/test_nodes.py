@@ -6,7 +6,7 @@ import pytest
 
 from kprov.verify.certificates import LEAST_DAYS, certificates
 from kprov.verify.machine import SilentMachineError
-from kprov.verify.questions import SYSCTLS, UNITS, sysctl_values, unit_states, version_in
+from kprov.verify.questions import UNITS, sysctl_values, sysctls, unit_states, version_in
 
 
 def test_reachable(machine, cluster, evidence):
@@ -44,7 +44,7 @@ def test_runtime_answers(node):
 def test_sysctls(node):
     """kernel parameters are set"""
     values = sysctl_values(node.ask("sysctls").text)
-    wrong = [f"{name} is {values.get(name, 'not there')}, not {wanted}" for name, wanted in SYSCTLS.items()
+    wrong = [f"{name} is {values.get(name, 'not there')}, not {wanted}" for name, wanted in sysctls(node.target).items()
              if values.get(name) != wanted]  # fmt: skip
     assert not wrong, "; ".join(wrong)
 
@@ -124,8 +124,9 @@ def test_taints(node, evidence):
 
 
 def test_address(node, evidence):
-    """the node is known by its address"""
+    """the node is known by its addresses"""
     addresses = node.as_node["status"]["addresses"]
     evidence("\n".join(f"{each['type']}: {each['address']}" for each in addresses))
     known = [each["address"] for each in addresses if each["type"] == "InternalIP"]
-    assert node.target.address in known, f"the API server knows {', '.join(known) or 'none'}, not {node.target.address}"
+    missing = [each for each in node.target.addresses if each not in known]
+    assert not missing, f"the API server knows {', '.join(known) or 'none'}, not {', '.join(missing)}"

@@ -177,6 +177,8 @@ def test_versions_networks_and_names_come_from_the_cluster_file():
     ("version", "pods", "told"),
     [
         ("1.36.4", ["10.8.0.0/14"], {"node-cidr-mask-size": "24"}),
+        ("1.36.4", ["10.8.0.0/25"], {"node-cidr-mask-size-ipv4": "24"}),
+        ("1.20.2", ["10.8.0.0/25"], {"node-cidr-mask-size": "24"}),
         ("1.36.4", ["fd00:8::/56"], {"node-cidr-mask-size-ipv6": "64"}),
         ("1.20.2", ["fd00:8::/56"], {"node-cidr-mask-size": "64"}),
         (
