@@ -6,7 +6,7 @@ CLUSTER ?= inventory/lab/cluster.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e e2e-vm addons breakages drill fmt bench clean
+.PHONY: help setup packages browser lab down test unit programs golden lint integration e2e e2e-vm addons debian13 breakages drill fmt bench clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt,
 
 addons: setup browser ## Make a cluster with flannel and add-ons, break each, open its dashboard in a browser
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_addons.py tests/e2e/test_dashboard.py tests/e2e/test_sets.py tests/e2e/test_charts.py
+
+debian13: setup ## Make a cluster of Debian 12 nodes with one of Debian 13, and prove it
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_debian13.py
 
 breakages: setup ## Break a cluster of four nodes in 26 places, and see that exactly the right checks fail
 	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_breakages.py

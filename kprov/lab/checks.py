@@ -22,10 +22,10 @@ _REMAKE = "Run `kprov lab down` and then this command again; what is on the node
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the host and its engine say, and what the lab's containers are called."""
+    """What the host and its engine say, and what the lab's containers are called and made of."""
 
     containers_by_node: Mapping[str, str]
-    image: str
+    images_by_node: Mapping[str, str]
     taken: tuple[Taken, ...]
     engine: Survey
     inotify: int
@@ -100,10 +100,9 @@ def _differences(lab: LabRequest, seen: Seen) -> Iterator[Objection]:
         address = wanted[container.name].address
         if container.address != address:
             yield Objection(f"{container.node} exists with the address {container.address}, not {address}", _REMAKE)
-        if container.image != seen.image:
-            yield Objection(
-                f"{container.node} was made of another node image, {container.image}, not {seen.image}", _REMAKE
-            )
+        image = seen.images_by_node[container.node]
+        if container.image != image:
+            yield Objection(f"{container.node} was made of another node image, {container.image}, not {image}", _REMAKE)
 
 
 def _limits(lab: LabRequest, seen: Seen) -> Iterator[Objection]:

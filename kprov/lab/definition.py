@@ -17,6 +17,7 @@ from kprov.ssh import known_hosts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kprov.spec.lab import System
     from kprov.spec.model import ClusterSpec, Node
 
 JSON: TypeAlias = "str | int | bool | list[JSON] | dict[str, JSON] | None"
@@ -70,7 +71,7 @@ def definition(spec: ClusterSpec, public_key: str) -> str:
         "//": HEADER,
         "cluster": spec.cluster,
         "provider": vagrant.provider,
-        "boxes": {provider: _box(vagrant, provider) for provider in get_args(VmProvider)},
+        "boxes": _boxes(vagrant, lab.system),
         "boot_timeout_s": vagrant.boot_timeout_s,
         "linked_clones": vagrant.linked_clones,
         "network": f"kprov-{spec.cluster}",
@@ -88,10 +89,15 @@ def definition(spec: ClusterSpec, public_key: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _box(vagrant: Vagrant, provider: str) -> dict[str, JSON]:
+def _boxes(vagrant: Vagrant, system: System) -> dict[str, JSON]:
+    """The box of an operating system for every provider."""
+    return {provider: _box(vagrant, provider, system) for provider in get_args(VmProvider)}
+
+
+def _box(vagrant: Vagrant, provider: str, system: System) -> dict[str, JSON]:
     """The box as settings of ``config.vm``."""
     if vagrant.box is None:
-        known = boxes()[vagrant.system]
+        known = boxes()[system]
         return {"box": known.get(provider, known["default"])}
     given: dict[str, JSON] = {"box": vagrant.box, "box_url": vagrant.box_url, "box_version": vagrant.box_version}
     return {key: value for key, value in given.items() if value is not None}
@@ -118,7 +124,10 @@ def _machine(spec: ClusterSpec, name: str, node: Node) -> dict[str, JSON]:
     lab, own = spec.lab, node.machine or Hardware()
     assert lab is not None  # noqa: S101 - the caller has looked
     disks = lab.disks_gib if own.disks_gib is None else own.disks_gib
+    # A system of its own has the box of that, also beside machines with a box of the user's.
+    boxes_of_its_own: dict[str, JSON] = {"boxes": _boxes(Vagrant(), own.system)} if own.system else {}
     return {
+        **boxes_of_its_own,
         "name": name,
         "id": machine_name(spec, name),
         "address": str(node.address),

@@ -83,8 +83,8 @@ class ContainerLab:
             existing = {one.node: one for one in seen.containers if one.cluster == lab.name}
             born = {node for node, container in existing.items() if container.state != "unborn"}
             networks = [network.name for network in seen.networks if network.cluster == lab.name]
-            if not born.issuperset(machine.name for machine in lab.machines):
-                image.ensure(self._recipe, self._engine, self._cache, emit)
+            for system in dict.fromkeys(machine.system for machine in lab.machines if machine.name not in born):
+                image.ensure(self._recipe.of(system), self._engine, self._cache, emit)
             if networks and not born:
                 # Nothing ever ran: what an interrupted run may have left is not worth mending.
                 sweep(self._engine, self._host, lab.name, emit, self._patience.settle_s)
@@ -155,7 +155,7 @@ class ContainerLab:
         """Look at the engine and the host, and refuse what stands against the lab."""
         seen = Seen(
             containers_by_node={machine.name: _container_name(lab.name, machine.name) for machine in lab.machines},
-            image=self._recipe.tag,
+            images_by_node={machine.name: self._recipe.of(machine.system).tag for machine in lab.machines},
             taken=self._host.taken(),
             engine=needs.survey(self._engine),
             inotify=self._host.parameter(INOTIFY) or 0,
@@ -241,7 +241,7 @@ class ContainerLab:
                     cluster=lab.name,
                     node=machine.name,
                     address=machine.address,
-                    image=self._recipe.tag,
+                    image=self._recipe.of(machine.system).tag,
                     network=network,
                     ulimits=self._host.ulimits(),
                     devices=self._host.existing(["/dev/kmsg"]),

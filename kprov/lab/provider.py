@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kprov.events import Emit
+    from kprov.spec.lab import System
 
 MachineState: TypeAlias = Literal["running", "stopped", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
 class MachineRequest:
-    """One machine as it should be."""
+    """One machine as it should be. ``system`` is its operating system; what Vagrant makes has it in ``definition``."""
 
     name: str
     address: IPv4Address
+    system: System = "debian-12"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,9 @@ def lab_request(spec: ClusterSpec, public_key: str, file: Path | None = None) ->
     return LabRequest(
         name=spec.cluster,
         subnet=spec.lab.subnet or _around(spec),
-        machines=tuple(MachineRequest(name, _ipv4(node)) for name, node in spec.nodes.items()),
+        machines=tuple(
+            MachineRequest(name, _ipv4(node), spec.lab.system_of(node.machine)) for name, node in spec.nodes.items()
+        ),
         public_key=public_key,
         unreachable=tuple(
             network for network in (*spec.network.pods, *spec.network.services) if isinstance(network, IPv4Network)

@@ -10,7 +10,18 @@ import hashlib
 import io
 import json
 import tarfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from kprov.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kprov.spec.lab import System
+
+RELEASES: Final[Mapping[System, str]] = {"debian-12": "bookworm", "debian-13": "trixie"}
+"""Debian's codename of each operating system that a node can have."""
 
 PACKAGES = (
     # A system that boots and answers SSH and Ansible.
@@ -153,6 +164,24 @@ class Recipe:
     def tag(self) -> str:
         """The image's name in the engine's store."""
         return f"localhost/kprov-node:{self.digest}"
+
+    def of(self, system: System) -> Recipe:
+        """The same for another operating system.
+
+        >>> Recipe().of("debian-13").release
+        'trixie'
+
+        Raises:
+            InputError: it is not made of Debian's packages.
+        """
+        if system not in RELEASES:
+            raise InputError(
+                f"there is no node image of {system}",
+                where="lab.system",
+                why=f"node images are made of Debian's packages: {', '.join(RELEASES)}",
+                remedy="Choose one of these, or have Vagrant make the machines: lab: {provider: vagrant}.",
+            )
+        return replace(self, release=RELEASES[system])
 
 
 def overlay(recipe: Recipe) -> bytes:

@@ -13,14 +13,17 @@ from kprov.spec.types import BoxName, FilePath
 VmProvider: TypeAlias = Literal["virtualbox", "libvirt", "vmware_desktop", "hyperv", "parallels"]
 """Vagrant's own names of its providers."""
 System: TypeAlias = Literal["debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "rocky-9", "almalinux-9"]
+ContainerSystem: TypeAlias = Literal["debian-12", "debian-13"]
+"""Those of which there are node images: kprov makes them of Debian's packages."""
 Cpus: TypeAlias = Annotated[int, Field(ge=1, le=64, strict=True)]
 MemoryMib: TypeAlias = Annotated[int, Field(ge=512, strict=True)]
 Disks: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=1, le=65536, strict=True)], ...], Field(max_length=8)]
 
 
 class Hardware(Model):
-    """What one virtual machine has; what is left out is the lab's."""
+    """What one machine has; what is left out is the lab's. Of a container only the operating system can be chosen."""
 
+    system: System | None = Field(default=None, description="Operating system; absent: lab.system.")
     cpus: Cpus | None = Field(default=None, description="Processors; absent: lab.cpus.")
     memory_mib: MemoryMib | None = Field(default=None, description="Memory in MiB; absent: lab.memory_mib.")
     disks_gib: Disks | None = Field(default=None, description="Further empty disks in GiB; absent: lab.disks_gib.")
@@ -46,8 +49,9 @@ class Vagrant(Model):
     provider: VmProvider | None = Field(
         default=None, description="Vagrant's provider; absent: what Vagrant takes by itself."
     )
-    system: System = Field(default="debian-12", description="Operating system; the box of it is taken from a list.")
-    box: BoxName | None = Field(default=None, description="A box of your own instead: owner/name.")
+    box: BoxName | None = Field(
+        default=None, description="A box of your own instead of that of lab.system: owner/name."
+    )
     box_url: str | None = Field(default=None, min_length=1, description="Where that box is: a URL or a file.")
     box_version: str | None = Field(default=None, min_length=1, description="Its version; absent: the newest.")
     linked_clones: bool = Field(
@@ -65,7 +69,14 @@ class Lab(Model):
 
     provider: Literal["podman", "docker", "vagrant"] = Field(description="What makes the machines.")
     subnet: Subnet | None = Field(default=None, description="The lab's network; absent: the /24 of the nodes.")
+    system: System = Field(
+        default="debian-12", description="Operating system of a machine; of containers debian-12 or debian-13."
+    )
     cpus: Cpus = Field(default=2, description="Processors of a machine (virtual machines only).")
     memory_mib: MemoryMib = Field(default=2048, description="Memory of a machine in MiB (virtual machines only).")
     disks_gib: Disks = Field(default=(), description="Further empty disks, in GiB (virtual machines only).")
     vagrant: Vagrant | None = Field(default=None, description="How Vagrant makes them; absent: by the defaults below.")
+
+    def system_of(self, machine: Hardware | None) -> System:
+        """The operating system of a machine, by what its node says of its own."""
+        return (machine.system if machine is not None else None) or self.system

@@ -121,7 +121,7 @@ class Node(Model):
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels that the node registers with.")
     taints: tuple[Taint, ...] = Field(default=(), description="Taints beside those that its roles bring.")
     machine: Hardware | None = Field(
-        default=None, description="What its virtual machine has other than lab says (a lab by Vagrant only)."
+        default=None, description="What its machine has other than lab says (machines that kprov makes only)."
     )
 
     @property

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from kprov.lab.definition import boxes, definition
-from kprov.spec.lab import System, VmProvider
+from kprov.spec.lab import Hardware, System, VmProvider
 from kprov.spec.load import load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from kprov.spec.model import ClusterSpec
 
 ROOT = Path(__file__).parents[2]
 BOOK = load(ROOT / "inventory" / "book" / "cluster.yaml").spec
@@ -34,9 +36,9 @@ nodes:
 lab:
   provider: vagrant
   subnet: 192.168.56.0/24
+  system: rocky-9
   disks_gib: [10]
   vagrant:
-    system: rocky-9
     linked_clones: false
     switch: Lab
     libvirt:
@@ -51,11 +53,13 @@ lab:
 PROVIDERS = get_args(VmProvider)
 
 
-def evaluate(folder: Path, *providers: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def evaluate(
+    folder: Path, *providers: str, spec: ClusterSpec = RICH, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """What Ruby makes of the Vagrantfile for the rich cluster, by a stand-in for Vagrant."""
     if shutil.which("ruby") is None:
         pytest.skip("needs ruby, which evaluates the Vagrantfile")
-    (folder / "vagrant.json").write_text(definition(RICH, KEY))
+    (folder / "vagrant.json").write_text(definition(spec, KEY))
     stub = ROOT / "tests" / "golden" / "vagrant" / "stub.rb"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT", "KPROV"))}
     return subprocess.run(
@@ -112,6 +116,15 @@ def test_a_box_of_ones_own_stands_for_all() -> None:
     found = json.loads(definition(spec, KEY))["boxes"]
     assert set(found) == set(PROVIDERS)
     assert all(box == {"box": "me/mine", "box_url": "http://boxes.example/mine.box"} for box in found.values())
+
+
+def test_a_machine_with_a_system_of_its_own_has_the_box_of_it(tmp_path: Path) -> None:
+    own = RICH.nodes["w2"].model_copy(update={"machine": Hardware(system="debian-13")})
+    spec = RICH.model_copy(update={"nodes": {**RICH.nodes, "w2": own}})
+    given = json.loads(evaluate(tmp_path, "libvirt", "virtualbox", spec=spec).stdout)
+    boxes_given = {name: given["virtualbox"][f"rich.{name}"]["vm.box"] for name in ("w1", "w2")}
+    assert boxes_given == {"w1": boxes()["rocky-9"]["default"], "w2": boxes()["debian-13"]["default"]}
+    assert given["libvirt"]["rich.w1"]["vm.box"] == boxes()["rocky-9"]["libvirt"]
 
 
 def test_the_first_contact_admits_the_key_and_pins_then_insists(tmp_path: Path) -> None:

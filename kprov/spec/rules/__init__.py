@@ -13,7 +13,7 @@ from kprov.spec.rules.bundle import bundle_directory
 from kprov.spec.rules.control_plane import encryption
 from kprov.spec.rules.endpoint import endpoint_address, endpoint_port
 from kprov.spec.rules.families import lab_family, node_addresses, plugin_family, same_families
-from kprov.spec.rules.machines import addresses, lab, lab_login, names, virtual_machines
+from kprov.spec.rules.machines import addresses, container_systems, lab, lab_login, names, virtual_machines
 from kprov.spec.rules.members import control_planes, etcd
 from kprov.spec.rules.networks import overlaps, pod_subnets, services
 from kprov.spec.rules.plugins import manifests, plugin_settings, route_reflectors
@@ -32,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     overlaps,
     lab,
     lab_login,
+    container_systems,
     virtual_machines,
     control_planes,
     etcd,

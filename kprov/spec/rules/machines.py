@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from kprov.spec.flaw import Flaw, Loc
+from kprov.spec.lab import ContainerSystem
 from kprov.spec.types import DNS_NAME
 
 if TYPE_CHECKING:
@@ -91,12 +92,30 @@ def lab_login(spec: ClusterSpec) -> Iterator[Flaw]:
         yield Flaw(("ssh", "port"), wrong, f"With lab.provider {spec.lab.provider} it is 22.", None, needs)
 
 
+def container_systems(spec: ClusterSpec) -> Iterator[Flaw]:
+    """Containers have an operating system of which kprov can make an image."""
+    if spec.lab is None or spec.lab.provider == "vagrant":
+        return
+    chosen: dict[Loc, str] = {("lab", "system"): spec.lab.system}
+    for name, node in spec.nodes.items():
+        if node.machine is not None and node.machine.system is not None:
+            chosen["nodes", name, "machine", "system"] = node.machine.system
+    known = get_args(ContainerSystem)
+    for at, system in chosen.items():
+        if system not in known:
+            wrong = f"there is no node image of {system} for containers"
+            right = f"Use {' or '.join(known)}, or have Vagrant make the machines: lab: {{provider: vagrant}}."
+            yield Flaw(at, wrong, right, ("lab", "provider"), (("lab", "provider"),))
+
+
 def virtual_machines(spec: ClusterSpec) -> Iterator[Flaw]:
     """What only virtual machines have stands only where Vagrant makes them; what belongs together stands together."""
     by_vagrant = spec.lab is not None and spec.lab.provider == "vagrant"
     needs: tuple[Loc, ...] = (("lab", "provider"),)
     for name, node in spec.nodes.items():
-        if node.machine is not None and not by_vagrant:
+        # A container has an operating system of its own, but no hardware.
+        chosen = node.machine.model_dump(exclude_none=True) if node.machine is not None else {}
+        if chosen and not by_vagrant and (spec.lab is None or set(chosen) != {"system"}):
             wrong = f"{name} is no virtual machine that kprov makes"
             right = "Remove it, or have Vagrant make the machines: lab: {provider: vagrant}."
             yield Flaw(("nodes", name, "machine"), wrong, right, None, needs)

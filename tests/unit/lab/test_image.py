@@ -10,6 +10,7 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -19,7 +20,8 @@ from kprov.lab import image
 from kprov.lab.fakes import FakeEngine
 from kprov.lab.process import Completed
 from kprov.lab.process import run as run_command
-from kprov.lab.recipe import Recipe, overlay
+from kprov.lab.recipe import RELEASES, Recipe, overlay
+from kprov.spec.lab import ContainerSystem
 
 TARGETS = "Debian|http://mirror.example/debian/|bookworm|main\nDebian|http://mirror.example/debian/|bookworm|contrib\n"
 
@@ -126,6 +128,12 @@ def test_any_change_of_the_recipe_makes_another_image():
     recipe = Recipe()
     other = Recipe(files=recipe.files | {"etc/hosts": "127.0.0.1 localhost\n"})
     assert len({recipe.tag, other.tag, Recipe(release="trixie").tag, Recipe(packages=("systemd",)).tag}) == 4
+
+
+def test_every_system_of_containers_has_a_release_and_no_other():
+    assert set(RELEASES) == set(get_args(ContainerSystem))
+    with pytest.raises(InputError, match="no node image of rocky-9"):
+        Recipe().of("rocky-9")
 
 
 def test_the_overlay_masks_units_and_brings_programs():

@@ -32,6 +32,15 @@ def test_a_stated_subnet_is_taken():
     assert lab.subnet == IPv4Network("10.97.0.0/16")
 
 
+def test_a_machine_has_the_lab_s_system_or_its_own():
+    nodes = {
+        "m1": {"address": "10.97.1.11", "roles": ["control-plane"]},
+        "w1": {"address": "10.97.1.21", "roles": ["worker"], "machine": {"system": "debian-12"}},
+    }
+    lab = lab_request(spec(nodes=nodes, lab={"provider": "podman", "system": "debian-13"}), "ssh-ed25519 AAAA")
+    assert [machine.system for machine in lab.machines] == ["debian-13", "debian-12"]
+
+
 def test_nodes_in_several_networks_need_a_stated_subnet():
     nodes = {name: {"address": f"10.97.{i}.11", "roles": ["control-plane"]} for i, name in enumerate(("m1", "m2"))}
     with pytest.raises(InputError) as caught:

@@ -11,6 +11,7 @@ from kprov.errors import InputError
 from kprov.lab.engine import NodeNetwork
 from kprov.lab.host import Taken
 from kprov.lab.provider import MachineRequest
+from kprov.lab.recipe import Recipe
 
 from .conftest import request
 
@@ -108,6 +109,15 @@ def test_an_existing_machine_of_another_image(bench):
     bench.up(request())
     bench.engine.made["kprov-one-m1"] = replace(bench.engine.made["kprov-one-m1"], image="localhost/kprov-node:old")
     assert "m1 was made of another node image, localhost/kprov-node:old" in refusal(bench, request()).why
+
+
+def test_an_existing_machine_of_another_system(bench):
+    bench.up(request())
+    wanted = request()
+    m1, *rest = wanted.machines
+    error = refusal(bench, replace(wanted, machines=(replace(m1, system="debian-13"), *rest)))
+    assert f"m1 was made of another node image, {Recipe().tag}, not {Recipe(release='trixie').tag}" in error.why
+    assert "m2" not in error.why
 
 
 def test_a_limit_that_cannot_be_raised(bench):

@@ -147,6 +147,23 @@ def test_one_machine_of_its_own_needs_vagrant(only) -> None:
     assert spec
 
 
+def test_a_container_has_a_system_of_its_own_but_no_hardware(only) -> None:
+    rest = "lab: {provider: podman}\n"
+    own = W1.replace("}", ", machine: {system: debian-13}}")
+    assert accepted(cluster(M1, own, rest=rest))
+    assert only(cluster(M1, own)).key == "nodes.w1.machine", "a machine that exists has its system already"
+    hardware = own.replace("debian-13", "debian-13, cpus: 4")
+    assert only(cluster(M1, hardware, rest=rest)).key == "nodes.w1.machine"
+
+
+def test_there_are_node_images_of_debian_alone(only) -> None:
+    own = W1.replace("}", ", machine: {system: rocky-9}}")
+    problem = only(cluster(M1, own, rest="lab: {provider: podman}\n"))
+    assert (problem.key, "debian-12 or debian-13" in problem.right) == ("nodes.w1.machine.system", True)
+    assert only(cluster(M1, W1, rest="lab: {provider: docker, system: ubuntu-24.04}\n")).key == "lab.system"
+    assert accepted(cluster(M1, own, rest="lab: {provider: vagrant, system: ubuntu-24.04}\n"))
+
+
 def test_no_control_plane(only) -> None:
     problem = only(cluster(W1))
     assert (problem.line, problem.key, problem.wrong) == (2, "nodes", "no node has the role control-plane")

@@ -54,7 +54,7 @@ from kprov.spec.load import loads
         ("lab: {provider: podmann}", "lab.provider", "podmann is none of", "Did you mean podman?"),
         ("lab: {subnet: 10.98.0.0/24}", "lab.provider", "is missing", "What makes the machines"),
         ("lab: {provider: podman, memory_mib: 100}", "lab.memory_mib", "100 is too small", "512 or more"),
-        ("lab: podman", "lab", "podman stands where keys with values belong", "provider, subnet, cpus, memory_mib"),
+        ("lab: podman", "lab", "podman stands where keys with values belong", "provider, subnet, system, cpus"),
         ("endpoint: {mode: vip, address: a b}", "endpoint.address", "a b is neither a host name", "alone"),
     ],
 )
