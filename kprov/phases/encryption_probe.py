@@ -19,10 +19,11 @@ from typing import Any
 
 ENCRYPTION = "/etc/kubernetes/kprov/api-server/encryption.json"
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 CTR = ["ctr", "--namespace", "k8s.io"]
 PKI = "/etc/kubernetes/pki/etcd/"
 ETCD = [
-    *("etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=" + PKI + "ca.crt"),
+    *("etcdctl", "--cacert=" + PKI + "ca.crt"),
     *("--cert=" + PKI + "server.crt", "--key=" + PKI + "server.key"),
 ]
 SAMPLE = "200"
@@ -63,6 +64,16 @@ def mark(value: bytes) -> str:
     return b" ".join(found.groups()).decode() if found else "plain"
 
 
+def endpoint(manifest: str) -> str:
+    """Where this machine's etcd answers: by kubeadm, first on the loopback of its address's family.
+
+    >>> endpoint("- --listen-client-urls=https://[::1]:2379,https://[fd00::11]:2379"), endpoint("")
+    ('https://[::1]:2379', 'https://127.0.0.1:2379')
+    """
+    found = re.search(r"--listen-client-urls=([^,\s]+)", manifest)
+    return found[1] if found else "https://127.0.0.1:2379"
+
+
 def run(*command: str) -> str:
     """What a command prints."""
     return subprocess.run(command, capture_output=True, timeout=30, check=True, text=True).stdout
@@ -73,7 +84,17 @@ def stored(folder: str) -> dict[str, int]:
     listed = run(*CTR, "containers", "list", "-q", 'labels."io.kubernetes.container.name"==etcd').split()
     running = [line.split()[0] for line in run(*CTR, "tasks", "list").splitlines() if "RUNNING" in line]
     own = [name for name in running if name in listed]
-    inside = [*ETCD, "get", "--prefix", "--limit", SAMPLE, "-w", "json", folder]
+    inside = [
+        *ETCD,
+        "--endpoints=" + endpoint(read(ETCD_MANIFEST)),
+        "get",
+        "--prefix",
+        "--limit",
+        SAMPLE,
+        "-w",
+        "json",
+        folder,
+    ]
     answer = json.loads(run(*CTR, "tasks", "exec", "--exec-id", f"kprov-{os.getpid()}", own[0], *inside))
     counts: dict[str, int] = {}
     for pair in answer.get("kvs", []):

@@ -27,6 +27,7 @@ PATCHES = "/etc/kubernetes/kprov/patches"
 """Where control planes have the user's own patches."""
 _USUAL_PODS = (8, 24)
 """Prefix lengths of pods' networks of IPv4 that kubeadm lets pass by its own /24 for a node (1.36)."""
+_ETCD_HEALTH = "http://127.0.0.1:2381"
 _HEALTH_TIMEOUT = "4m0s"
 _DISCOVERY_TIMEOUT = "1s"
 """kubeadm of the v1beta2 days waits for five seconds, at most its timeout, before it first looks for the cluster
@@ -100,7 +101,12 @@ def _etcd(spec: ClusterSpec, release: Release) -> Document:
     """How API servers reach etcd, or with what kubeadm starts it on control planes."""
     if spec.etcd.topology == "external":
         return {"external": {"endpoints": list(etcd.endpoints(spec)), **etcd.CLIENT_FILES}}
-    return {"local": {"extraArgs": extra_args(release, {**etcd.TIMERS, **spec.etcd.args})}}
+    return {"local": {"extraArgs": extra_args(release, {**etcd.TIMERS, **_metrics(spec), **spec.etcd.args})}}
+
+
+def _metrics(spec: ClusterSpec) -> Mapping[str, str]:
+    """etcd's health where all components have theirs: of a node of IPv6 kubeadm would have it on ::1 instead."""
+    return {"listen-metrics-urls": _ETCD_HEALTH} if spec.network.families[0] == "IPv6" else {}
 
 
 def _names(spec: ClusterSpec) -> Sequence[str]:

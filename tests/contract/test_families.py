@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jinja2
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from kprov.inventory.variables import Deliveries, Machines, variables
 from kprov.release import catalog
@@ -41,12 +42,9 @@ def rendered(families, template):
     """A file of m1, with the variables that the inventory has for it and the networks that the cluster gave."""
     found = inventory(families)
     assigned = {"networks": {name: {f: GIVEN[name][f] for f in families} for name in GIVEN}}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROLES), trim_blocks=True, keep_trailing_newline=True, autoescape=False
-    )
-    return environment.get_template(template).render(
-        **found.group, **found.hosts["m1"], inventory_hostname="m1", network_assigned=assigned
-    )
+    values = {**found.group, **found.hosts["m1"], "inventory_hostname": "m1", "network_assigned": assigned}
+    text = (ROLES / template).read_text()
+    return str(Templar(DataLoader(), values).template(trust_as_template(text)))
 
 
 @every_case

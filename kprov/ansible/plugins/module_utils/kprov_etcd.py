@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import time
 import urllib.error
@@ -19,6 +20,7 @@ import urllib.request
 PKI = "/etc/kubernetes/pki"
 CERTIFICATE = (PKI + "/etcd/healthcheck-client.crt", PKI + "/etcd/healthcheck-client.key")
 AUTHORITY = PKI + "/etcd/ca.crt"
+MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 TIMEOUT_S = 7
 PAUSE_S = 0.2
 
@@ -34,6 +36,20 @@ def peer_url(address):
     ('https://10.0.0.11:2380', 'https://[fd00::11]:2380')
     """
     return "https://%s:2380" % ("[%s]" % address if ":" in address else address)
+
+
+def local_url(manifest=MANIFEST):
+    """Where this machine's own member answers its clients: by kubeadm, first on the loopback of its address's family.
+
+    >>> local_url("/nonexistent")
+    'https://127.0.0.1:2379'
+    """
+    try:
+        with open(manifest, encoding="utf-8") as handle:
+            found = re.search(r"--listen-client-urls=([^,\s]+)", handle.read())
+    except FileNotFoundError:
+        found = None
+    return found[1] if found else "https://127.0.0.1:2379"
 
 
 def mine(members, url):

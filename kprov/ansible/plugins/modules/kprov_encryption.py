@@ -56,6 +56,7 @@ import re
 import secrets
 import time
 
+from ansible.module_utils import kprov_etcd
 from ansible.module_utils.basic import AnsibleModule
 
 ADMIN = "/etc/kubernetes/admin.conf"
@@ -67,7 +68,6 @@ CTR = ["ctr", "--namespace", "k8s.io"]
 KUBECTL = ["/usr/local/bin/kubectl", "--kubeconfig", ADMIN]
 ETCD = [
     "etcdctl",
-    "--endpoints=https://127.0.0.1:2379",
     "--cacert=/etc/kubernetes/pki/etcd/ca.crt",
     "--cert=/etc/kubernetes/pki/etcd/server.crt",
     "--key=/etc/kubernetes/pki/etcd/server.key",
@@ -299,7 +299,7 @@ class Cluster:
         live = running.intersection(listed.split())
         if not live:
             raise EncryptionError("etcd does not run on this control plane")
-        inside = [*ETCD, "get", "--prefix", "-w", "json", folder(resource)]
+        inside = [*ETCD, "--endpoints=" + kprov_etcd.local_url(), "get", "--prefix", "-w", "json", folder(resource)]
         call = [*CTR, "tasks", "exec", "--exec-id", "kprov-%d" % os.getpid(), live.pop(), *inside]
         pairs = json.loads(self._run(call)).get("kvs", [])
         # 160 letters are 120 bytes: longer than any mark.

@@ -122,7 +122,7 @@ class Cluster:
         live = running.intersection(listed.split())
         if not live:
             raise ClusterError("etcd does not run on this control plane")
-        inside = ["etcdctl", "--endpoints=https://127.0.0.1:2379", *ETCD_TLS, *words]
+        inside = ["etcdctl", "--endpoints=" + kprov_etcd.local_url(), *ETCD_TLS, *words]
         return self.run([*CTR, "tasks", "exec", "--exec-id", "kprov-%d" % os.getpid(), live.pop(), *inside])
 
 
