@@ -67,7 +67,9 @@ class TaskStarted:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """Ansible finished a task on one host; ``message`` is the module's own error where it failed."""
+    """Ansible finished a task on one host; ``message`` is the module's own error where it failed, and what it
+    did, in names, where it changed something.
+    """
 
     host: str
     play: str

@@ -104,7 +104,7 @@ class AnsiblePlaybooks:
             process = subprocess.Popen(
                 command,
                 cwd=home,
-                env=_environment(home, self.strategy),
+                env=_environment(home, self.strategy, check=check),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -130,14 +130,18 @@ class _Outcome:
     failures: list[TaskFinished] = field(default_factory=list)
 
 
-def _environment(home: Path, strategy: Strategy) -> dict[str, str]:
-    """The environment of the run: our configuration and callback, and no pager, colour or language of the user's."""
+def _environment(home: Path, strategy: Strategy, *, check: bool = False) -> dict[str, str]:
+    """The environment of the run: our configuration and callback, and no pager, colour or language of the user's.
+
+    In check mode, hosts that do not exist yet (``kprov_absent``) are answered for.
+    """
+    actions = [project.plugins() / "foresight"] * check + [project.plugins() / "action"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
     given = {
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "kprov_events",
         "ANSIBLE_CALLBACK_PLUGINS": str(project.plugins() / "callback"),
-        "ANSIBLE_ACTION_PLUGINS": str(project.plugins() / "action"),
+        "ANSIBLE_ACTION_PLUGINS": ":".join(map(str, actions)),
         "ANSIBLE_LIBRARY": str(project.plugins() / "modules"),
         "ANSIBLE_MODULE_UTILS": str(project.plugins() / "module_utils"),
         "ANSIBLE_FILTER_PLUGINS": str(project.plugins() / "filter"),

@@ -41,6 +41,7 @@ COMMANDS = (
             Entry("lab", "kprov.cli.lab:lab", "Make, show and remove the machines of a lab."),
             Entry("trust", "kprov.cli.trust:trust", "Let every machine know our key, and pin its host key."),
             Entry("preflight", "kprov.cli.preflight:preflight", "Check the machines before anything is changed."),
+            Entry("plan", "kprov.cli.plan:plan", "See what 'up' would change, host by host; change nothing."),
             Entry("up", "kprov.cli.up:up", "Make the cluster, from bare machines to the proof that it works."),
         ),
     ),

@@ -136,9 +136,10 @@ def _addons(spec: ClusterSpec, release: Release, deliveries: Deliveries) -> dict
     own = [_json(manifest) for manifest in addons.manifests(release)]
     first: list[JSON] = [{"name": OWN_SET, "objects": own}] if own else []
     services: list[JSON] = []
+    sums = {entry["name"]: entry["sha256"] for entry in deliveries.control_plane if entry["kind"] == "manifest"}
     for name in deliveries.addons:
         stage = first if name in (spec.network.plugin, NETWORK_SET) else services
-        stage.append({"name": name, "file": f"{MANIFESTS}/{name}.json"})
+        stage.append({"name": name, "file": f"{MANIFESTS}/{name}.json", "sha256": sums[name]})
     return {
         "addons_first": first,
         "addons_services": services,

@@ -51,16 +51,21 @@ class EstablishTrust:
         return Done(context, "done" if written else "unchanged", f"{len(names)} machines let us in")
 
 
-def write_ssh_config(loaded: Loaded) -> bool:
-    """Write ``artifacts/ssh/config`` if it differs; return whether it did."""
-    ssh, path = loaded.spec.ssh, loaded.paths.ssh_config
-    text = config.render(
+def ssh_config(loaded: Loaded) -> str:
+    """The OpenSSH configuration with every node."""
+    ssh = loaded.spec.ssh
+    return config.render(
         targets(loaded),
         identity=key_path(loaded),
         known_hosts=loaded.paths.known_hosts,
         control=config.control_folder(),
         bastion=bastion(ssh.bastion, ssh.user) if ssh.bastion else None,
     )
+
+
+def write_ssh_config(loaded: Loaded) -> bool:
+    """Write ``artifacts/ssh/config`` if it differs; return whether it did."""
+    text, path = ssh_config(loaded), loaded.paths.ssh_config
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

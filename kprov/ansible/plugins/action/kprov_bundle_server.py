@@ -8,6 +8,7 @@ short_description: Serve the bundle to the nodes while the playbook runs
 description:
   - Starts C(python -m kprov.bundle.serve) on the address from which this machine reaches the nodes.
   - The server hands out the listed files only, under a secret path, and ends with the playbook.
+  - In check mode nothing is fetched, and none is started.
 options:
   files: {description: "Path on the server -> file on this machine.", type: dict, required: true}
   peer: {description: Address of one of the nodes., type: str, required: true}
@@ -66,6 +67,8 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         spec = {"files": {"type": "dict", "required": True}, "peer": {"type": "str", "required": True}}
         _, arguments = self.validate_argument_spec(argument_spec=spec)
+        if self._task.check_mode:
+            return {"changed": False, "url": "http://127.0.0.1/"}
         try:
             address = local_address(arguments["peer"])
         except OSError as error:

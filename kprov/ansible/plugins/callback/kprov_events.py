@@ -17,10 +17,12 @@ import sys
 import time
 
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import filter_loader, test_loader
+from ansible.plugins.loader import action_loader, filter_loader, test_loader
 
 MESSAGE_LIMIT = 4000
-FOR_WORKERS = ("ansible.parsing.yaml.dumper", "ansible.utils.encrypt", "ansible.plugins.action.normal")
+NAMES = ("components", "paths", "actions", "fetched", "copied", "removed", "objects")
+"""What kprov's own modules return lists of names as."""
+FOR_WORKERS = ("ansible.parsing.yaml.dumper", "ansible.utils.encrypt")
 """What nearly every worker imports for itself."""
 
 
@@ -36,6 +38,18 @@ def words(result):
     details = [str(result.get(key, "")).strip() for key in ("module_stderr", "stderr", "log")]
     parts += [text for text in details if text and text not in parts[0]][:1]
     return ": ".join(part for part in parts if part)[:MESSAGE_LIMIT]
+
+
+def done(result):
+    """What a changed task did, in names: files, units, components, artifacts, objects; never a content.
+
+    >>> done({"changed": True, "paths": ["/etc/hosts"], "actions": ["restart a.service"], "diff": ["..."]})
+    '/etc/hosts, restart a.service'
+    """
+    if result.get("_ansible_no_log") or result.get("censored"):
+        return ""
+    listed = [result.get(key) or [] for key in NAMES]
+    return ", ".join(name for names in listed if isinstance(names, list) for name in map(str, names))[:MESSAGE_LIMIT]
 
 
 class CallbackModule(CallbackBase):
@@ -54,6 +68,7 @@ class CallbackModule(CallbackBase):
         """Load once what every worker would load again: it is a process that is forked for one task of one host."""
         for name in FOR_WORKERS:
             importlib.import_module(name)
+        action_loader.get_with_context("ansible.legacy.normal", class_only=True)  # in check mode, kprov's own
         for loader, name in ((filter_loader, "default"), (test_loader, "defined")):
             loader.get_with_context(name)  # one is loaded with all others
         gc.freeze()
@@ -103,7 +118,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result):
         """A host is done with a task."""
-        self._result(result, "changed" if result._result.get("changed") else "ok")
+        if result._result.get("changed"):
+            self._result(result, "changed", done(result._result))
+        else:
+            self._result(result, "ok")
 
     def v2_runner_on_skipped(self, result):
         """A host had nothing to do in a task."""

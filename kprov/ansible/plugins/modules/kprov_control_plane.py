@@ -156,8 +156,10 @@ def main():
         supports_check_mode=True,
     )
     params, way = module.params, ""
-    if kprov_node.state(params["cluster"]) != "prepared" or module.check_mode:
-        module.exit_json(changed=kprov_node.state(params["cluster"]) == "prepared", etcd=way)
+    if module.check_mode:  # a node that is nothing yet is prepared by an earlier task
+        module.exit_json(changed=kprov_node.state(params["cluster"]) != "member", etcd=way)
+    if kprov_node.state(params["cluster"]) != "prepared":
+        module.exit_json(changed=False, etcd=way)
     try:
         with kprov_node.alone():
             # An earlier run that outlived its connection may have come to its end.

@@ -184,17 +184,19 @@ def wait_for_api(cluster, limit_s=API_S):
             return
 
 
-def forget(cluster, joiners):
+def forget(cluster, joiners, check=False):
     """Remove what the joining nodes left in the cluster in an earlier life; return what was removed."""
     removed, joiners = [], [joiner for joiner in joiners if not joiner.get("prepared")]
     nodes = {item["metadata"]["name"] for item in json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]}
     if any(joiner["control_plane"] for joiner in joiners):
         members = json.loads(cluster.etcdctl("member", "list", "-w", "json"))
         for identity in left_over_members(members, joiners):
-            cluster.etcdctl("member", "remove", identity)
+            if not check:
+                cluster.etcdctl("member", "remove", identity)
             removed.append("etcd member " + identity)
     for name in sorted(nodes.intersection(joiner["name"] for joiner in joiners)):
-        cluster.kubectl("delete", "node", name, "--wait=true", "--timeout=60s")
+        if not check:
+            cluster.kubectl("delete", "node", name, "--wait=true", "--timeout=60s")
         removed.append("node " + name)
     return removed
 
@@ -230,8 +232,10 @@ def upload_certificates(cluster, documents):
     return key
 
 
-def prepare(cluster, joiners, documents):
+def prepare(cluster, joiners, documents, check=False):
     """Make the material and keep it for ``read_material``; return what an earlier life had left in the cluster."""
+    if check:
+        return forget(cluster, joiners, check=True) if os.path.exists(ADMIN) else []
     os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
     wait_for_api(cluster)
     removed = forget(cluster, joiners)
@@ -304,9 +308,11 @@ def main():
         if module.params["state"] == "read":
             module.exit_json(changed=False, removed=[], material=read_material())
         if module.params["state"] == "absent":
-            removed = revoke(cluster, check) if os.path.exists(ADMIN) else []
-            module.exit_json(changed=bool(removed), removed=removed)
-        removed = prepare(cluster, joiners, module.params["documents"]) if joiners and not check else []
+            founded = os.path.exists(ADMIN)
+            removed = revoke(cluster, check) if founded else []
+            made = check and (joiners or not founded)  # in check mode, an earlier task has not made it
+            module.exit_json(changed=bool(removed or made), removed=removed)
+        removed = prepare(cluster, joiners, module.params["documents"], check) if joiners else []
     except ClusterError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(removed), removed=removed)

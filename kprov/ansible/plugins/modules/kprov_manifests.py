@@ -21,6 +21,7 @@ options:
     suboptions:
       name: {description: Name of the set., type: str, required: true}
       file: {description: A file with a List of objects as JSON., type: path}
+      sha256: {description: What the file has when it is read; in check mode it may still be the older one., type: str}
       objects: {description: The objects., type: list, elements: dict, default: []}
   secrets:
     description: Secrets that belong to a set, each with one key; never logged.
@@ -58,6 +59,7 @@ RETURN = r"""
 objects: {description: "What became of each object that changed.", returned: always, type: list}
 """
 
+import hashlib
 import json
 import os
 import re
@@ -302,6 +304,21 @@ def read_sets(params):
     return wanted
 
 
+def outdated(sets):
+    """Whether a file is not yet, or not any more, what it will be when it is read: an earlier task fetches it."""
+    now = [(sha256_of(each["file"]), each["sha256"]) for each in sets if each["file"]]
+    return any(not found or (told and told != found) for found, told in now)
+
+
+def sha256_of(path):
+    """The checksum of a file; empty where there is none."""
+    try:
+        with open(path, "rb") as handle:
+            return hashlib.sha256(handle.read()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
 def main():
     """Run the module."""
     module = AnsibleModule(
@@ -313,6 +330,7 @@ def main():
                 "options": {
                     "name": {"type": "str", "required": True},
                     "file": {"type": "path"},
+                    "sha256": {"type": "str"},
                     "objects": {"type": "list", "elements": "dict", "default": []},
                 },
             },
@@ -335,9 +353,8 @@ def main():
         },
         supports_check_mode=True,
     )
-    files = [each["file"] for each in module.params["sets"] if each["file"]]
-    if module.check_mode and not all(map(os.path.exists, (ADMIN, *files))):
-        module.exit_json(changed=True, objects=[])
+    if module.check_mode and (not os.path.exists(ADMIN) or outdated(module.params["sets"])):
+        module.exit_json(changed=bool(module.params["sets"]), objects=[])
     try:
         told = converge(Cluster(module), read_sets(module.params), module.params["known"])
     except ApplyError as error:

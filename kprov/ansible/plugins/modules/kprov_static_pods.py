@@ -293,7 +293,7 @@ def main():
             elif params["encryption"]:
                 changed = have_encryption(plane, params["encryption"], joined, check)
             elif params["upload"]:
-                changed = have_uploaded(plane, check) if joined else []
+                changed = have_uploaded(plane, check) if joined else ["configuration"] * check  # it founds the cluster
             else:
                 changed = converge(plane, check) if joined else []
     except (NodeError, subprocess.TimeoutExpired, OSError) as error:
