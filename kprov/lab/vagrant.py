@@ -21,12 +21,14 @@ from kprov.lab.vagrant_files import (
     forget_owner,
     ids,
     node,
+    note_unfinished,
     owner,
     parsed,
     paths_of,
     refuse_other,
     render,
     state_folder,
+    unfinished,
     was_made,
 )
 from kprov.project import ansible_home
@@ -119,7 +121,13 @@ class VagrantLab:
             if todo:
                 owner(lab.name).parent.mkdir(parents=True, exist_ok=True)
                 owner(lab.name).write_text(f"{lab.home}\n", encoding="utf-8")
+                there = {name for name in todo if before.get(name, "absent") != "absent"}
+                halves = {name for name in there & unfinished(lab.name) if parsed(names[name]) not in pinned}
+                if halves:
+                    self._discard(files, sorted(halves), emit)
+                note_unfinished(lab.name, set(todo) - (there - halves))
                 self._bring_up(files, todo, emit)
+                note_unfinished(lab.name, ())
             self._await_ssh(lab, files)
         return sum(before.get(name) != "running" for name in names)
 
@@ -271,6 +279,12 @@ class VagrantLab:
         timeout_s = self._time(len(names), files) + self._patience.download_s
         self._must(files, ["up", *names], "the machines cannot be started", timeout_s, emit)
 
+    def _discard(self, files: ClusterPaths, names: Sequence[str], emit: Emit) -> None:
+        """Remove machines that were cut off while they were made: libvirt gives addresses only at that time."""
+        emit(Notice("info", f"cut off while they were made, and made anew: {', '.join(map(node, names))}"))
+        what = "a machine that is half made cannot be removed"
+        self._must(files, ["destroy", "--force", *names], what, self._time(len(names)), emit)
+
     def _halt(self, files: ClusterPaths, names: Sequence[str], emit: Emit) -> None:
         emit(Progress(_PHASE, "stopping machines", done=0, total=len(names)))
         self._must(files, ["halt", *names], "the machines cannot be stopped", self._time(len(names)), emit)
@@ -350,7 +364,8 @@ class VagrantLab:
                 f"no answer over SSH within {self._patience.greeting_s:.0f} s",
                 where=", ".join(waiting),
                 why="nothing greets at the fixed address",
-                remedy="See the network of the machine: `vagrant ssh NAME -c 'ip address'`.",
+                remedy="See the network of the machine: `vagrant ssh NAME -c 'ip address'`. One that was cut off while "
+                "it was made has none: remove it by `vagrant destroy NAME`, and run the command again.",
             )
 
 

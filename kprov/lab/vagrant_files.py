@@ -14,6 +14,8 @@ from kprov.spec.paths import ClusterPaths
 from kprov.ssh.target import SSH_PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kprov.ssh.known_hosts import Place
 
 
@@ -104,6 +106,28 @@ def owner(name: str) -> Path:
 def forget_owner(name: str) -> None:
     """Let the name be anybody's."""
     owner(name).unlink(missing_ok=True)
+    note_unfinished(name, ())
+
+
+def unfinished(name: str) -> frozenset[str]:
+    """The machines of a lab that kprov began to make, by Vagrant's names, where that did not come to its end."""
+    note = _making(name)
+    return frozenset(note.read_text(encoding="utf-8").split()) if note.is_file() else frozenset()
+
+
+def note_unfinished(name: str, machines: Iterable[str]) -> None:
+    """Note which machines are being made; none: all are made."""
+    note, text = _making(name), " ".join(sorted(machines))
+    if text:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{text}\n", encoding="utf-8")
+    else:
+        note.unlink(missing_ok=True)
+
+
+def _making(name: str) -> Path:
+    """A note beside the owner's; names of labs have no dot."""
+    return state_folder() / "kprov" / f"{name}.making"
 
 
 def refuse_other(name: str, home: str) -> None:

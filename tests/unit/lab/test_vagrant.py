@@ -74,6 +74,23 @@ def test_a_running_machine_whose_key_is_not_pinned_is_met_again(made):
     assert ("10.97.1.21", 22) in known_hosts.read(made.loaded.paths.known_hosts)
 
 
+def test_a_machine_that_was_cut_off_while_it_was_made_is_made_anew(made):
+    made.vagrant.refuses = ["cut off"]
+    with pytest.raises(CheckFailed):
+        made.lab.up(made.request, silent)
+    made.vagrant.machines = {"vms.m1": "running", "vms.w1": "running"}
+    made.loaded.paths.known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    made.loaded.paths.known_hosts.write_text("10.97.1.11 ssh-ed25519 AAAA\n")
+    said = []
+    made.lab.up(made.request, said.append)
+    assert Notice("info", "cut off while they were made, and made anew: w1") in said
+    assert made.vagrant.said[-2:] == [("destroy", "vms.w1"), ("up", "vms.w1")], "m1 came to its end and stays"
+    made.loaded.paths.known_hosts.write_text("")
+    made.lab.up(made.request, silent)
+    assert made.vagrant.said[-1] == ("up", "vms.m1", "vms.w1"), "one that was whole once is never removed"
+    assert made.verbs().count("destroy") == 1
+
+
 def test_down_removes_all_and_may_be_repeated(made):
     made.lab.up(made.request, silent)
     home = made.request.home
