@@ -14,12 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kprov.ssh.batch import NOT_ASKED, Answer
 from kprov.verify import probe
 from kprov.verify.answers import NoControlPlaneError, ProbeAnswers, ProbeError
-from kprov.verify.asking import DEADLINE_S, POLL_S, refusal
+from kprov.verify.asking import DEADLINE_S, POLL_S, Pace, refusal
 from kprov.verify.balancer import Balanced, try_balancer
 from kprov.verify.logs import ask_logs
 from kprov.verify.machine import Machine, SilentMachineError
@@ -237,14 +238,16 @@ class ClusterUnderTest:
 
     def _wait(self, machine: Machine, seen: View) -> Sight:
         """Wait until the view is settled and the probe is complete on all nodes that can have it, or time is over."""
-        began = time.monotonic()
+        began, pace = time.monotonic(), Pace()
         while True:
-            found = machine.ask({**probe.look(self._namespace), **({} if self._view.done() else self._questions)})
+            asked = {**probe.look(self._namespace), **({} if self._view.done() else self._questions)}
+            found = pace.timed(partial(machine.ask, asked))
             if not self._view.done() and all(found[name].ok for name in self._questions):
                 seen = view(found, self.settings.promised)
             seen = replace(seen, hopeless=self._hopeless)
             lacks = seen.lacks(self._static_pods)
-            late = time.monotonic() - began > (YOUNG_S if lacks or seen.starting else DEADLINE_S) or self._stop.is_set()
+            deadline_s = pace.allowed(YOUNG_S if lacks or seen.starting else DEADLINE_S)
+            late = time.monotonic() - began > deadline_s or self._stop.is_set()
             if not self._view.done() and (late or (seen.settled and not lacks)):
                 self._view.set_result(seen)
             sight = probe.sight(found)
