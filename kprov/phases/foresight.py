@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -17,6 +18,7 @@ from kprov.lab.providers import lab_request
 from kprov.phases.at_hand import AtHand, at_hand
 from kprov.phases.establish_trust import ssh_config
 from kprov.phases.machines import log_in
+from kprov.report.words import count
 from kprov.ssh.fan_out import fan_out
 from kprov.ssh.files import write_private
 
@@ -92,6 +94,7 @@ def foresee_changes(
         InputError: the lab's engine cannot be used, or the lock cannot be read.
         SpecError: one of the user's own files cannot be used.
     """
+    began = time.monotonic()
     emit(PhaseStarted(PHASE, "See what would change", 1, 1))
     hosts, bundle = look(loaded, provider), at_hand(loaded, release, store)
     seen = _Changes(emit)
@@ -108,7 +111,8 @@ def foresee_changes(
             stopped = _here(error)
             if not error.host:
                 raise stopped from error
-    emit(PhaseFinished(PHASE, "failed" if stopped else "done", 0.0, f"{len(seen.changes)} changes"))
+    told = count(len(seen.changes), "change")
+    emit(PhaseFinished(PHASE, "failed" if stopped else "done", time.monotonic() - began, told))
     notes = tuple(_notes(loaded, release, machines, hosts, bundle, seen.changes))
     return Plan(hosts, tuple(seen.changes), bundle, notes, stopped)
 

@@ -11,9 +11,9 @@ from ansible.errors import AnsibleActionFail
 from kprov.ansible.plugins.action import kprov_bundle_server
 
 
-def serve(**arguments):
+def serve(*, check=False, **arguments):
     """What the task answers to these arguments."""
-    task = SimpleNamespace(args=arguments, action="kprov_bundle_server", async_val=0, check_mode=False)
+    task = SimpleNamespace(args=arguments, action="kprov_bundle_server", async_val=0, check_mode=check)
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
     action = kprov_bundle_server.ActionModule(task, connection, None, None, None, None)
     return action.run(task_vars={})
@@ -66,3 +66,8 @@ def test_the_server_lives_as_long_as_the_playbook_and_not_as_the_shell_around_it
     told = subprocess.run(shell, capture_output=True, text=True, check=True, timeout=30).stdout.split()
     assert len(told) == 2
     assert told[0] == told[1]
+
+
+def test_in_check_mode_nothing_is_served(server):
+    assert not serve(check=True, files={"a": "/srv/a"}, peer="192.0.2.1")["changed"]
+    assert server.asked is None

@@ -198,3 +198,7 @@ def test_no_other_node_is_touched(node, programs, state):
 def test_check_mode_runs_nothing(node, programs):
     assert node.run(check=True)["changed"]
     assert (programs.calls, node.marker, node.etcd.said) == ([], "prepared", [])
+    node.mark("member")
+    assert not node.run(check=True)["changed"]
+    node.mark("in-progress")
+    assert node.run(check=True)["changed"], "an earlier task will have prepared it"

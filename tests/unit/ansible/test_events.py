@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kprov.ansible.plugins.callback.kprov_events import MESSAGE_LIMIT, CallbackModule, words
+from kprov.ansible.plugins.callback.kprov_events import MESSAGE_LIMIT, CallbackModule, done, words
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ def test_a_hidden_result_stays_hidden():
     censored = {"censored": "the output has been hidden", "msg": "token abc", "stderr": "token abc"}
     assert words(censored) == "the output has been hidden"
     assert "abc" not in words({"_ansible_no_log": True, "msg": "token abc", "stderr": "abc"})
+
+
+def test_a_change_is_told_in_names_and_a_hidden_one_is_not():
+    assert done({"components": ["etcd"], "fetched": ["kubectl"], "paths": None, "msg": "k3y"}) == "etcd, kubectl"
+    assert done({"_ansible_no_log": True, "removed": ["bootstrap-token-abc"]}) == ""
+    assert len(done({"objects": ["x" * 100] * 1000})) == MESSAGE_LIMIT
 
 
 def test_a_long_message_is_cut():

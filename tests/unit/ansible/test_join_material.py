@@ -267,6 +267,18 @@ def test_check_mode_makes_no_token(control_plane):
     assert control_plane.changes == []
 
 
+def test_in_check_mode_what_an_earlier_life_left_is_told_and_stays(control_plane):
+    control_plane.answers[" get nodes"] = json.dumps({"items": [{"metadata": {"name": "w1"}}]})
+    assert converge(kprov_join_material, check=True, joiners=[W1])["removed"] == ["node w1"]
+    assert control_plane.changes == []
+
+
+def test_in_check_mode_what_would_be_made_would_be_taken_back(control_plane):
+    assert converge(kprov_join_material, check=True, state="absent", joiners=[W1])["changed"]
+    assert not converge(kprov_join_material, check=True, state="absent")["changed"]
+    assert control_plane.changes == []
+
+
 def test_what_was_handed_over_is_taken_back(control_plane, tmp_path):
     prepare(W1)
     control_plane.answers[" get secrets"] = json.dumps({"items": [*OURS, *OTHERS]})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 
 import pytest
@@ -258,6 +259,20 @@ def test_check_mode_passes_where_there_is_no_cluster_yet(api, tmp_path):
     said = converge(kprov_manifests, check=True, sets=[{"name": "shop", "file": str(tmp_path / "none.json")}])
     assert said["changed"]
     assert api.calls == []
+
+
+def test_check_mode_knows_that_an_earlier_task_fetches_another_file(api, have, tmp_path):
+    have(shop=[SHOP])
+    text = (tmp_path / "shop.json").read_bytes()
+    entry = {"name": "shop", "file": str(tmp_path / "shop.json")}
+    same = {**entry, "sha256": hashlib.sha256(text).hexdigest()}
+    assert not converge(kprov_manifests, check=True, sets=[same])["changed"]
+    assert converge(kprov_manifests, check=True, sets=[{**entry, "sha256": "0" * 64}])["changed"]
+    assert not converge(kprov_manifests, sets=[{**entry, "sha256": "0" * 64}])["changed"], "a run reads what is there"
+
+
+def test_without_a_cluster_nothing_is_told_of_no_sets(api):
+    assert not converge(kprov_manifests, check=True, sets=[])["changed"]
 
 
 def test_a_secret_is_in_its_set_and_in_no_answer(api, have):

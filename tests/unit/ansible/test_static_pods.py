@@ -284,3 +284,17 @@ def test_nothing_secret_or_temporary_is_left(node):
     node.run(given=documents(ENCRYPTS), encryption="keys")
     assert [path.name for path in (node.root / "run").iterdir()] == ["kubeadm.lock"]
     assert not any("keys" in call for call in node.programs.calls)
+
+
+def test_in_check_mode_the_founder_stores_the_configuration_that_it_will_have(node):
+    node.mark(state="in-progress")
+    assert not node.run(upload=True)["changed"]
+    assert node.run(upload=True, check=True)["components"] == ["configuration"]
+    assert node.programs.calls == []
+
+
+def test_in_check_mode_keys_that_come_before_have_made_the_api_server_anew(node):
+    node.would("kube-apiserver", "new\n")
+    node.would("kube-scheduler", "new\n")
+    answer = node.run(check=True, given=documents(ENCRYPTS))
+    assert answer["components"] == ["kube-scheduler"]

@@ -91,6 +91,16 @@ def test_a_fresh_configuration_restarts_the_unit(programs, tmp_path):
     assert converge(kprov_units, units=given)["actions"] == []
 
 
+def test_what_an_earlier_task_replaced_is_restarted_in_check_mode_too(programs, tmp_path):
+    systemctl(programs, unit("a.service", active="active", file="enabled"))
+    given = [{"name": "a.service", "started": True, "config": [str(tmp_path / "a")]}]
+    assert not converge(kprov_units, check=True, units=given)["changed"]
+    assert converge(kprov_units, check=True, units=[{**given[0], "replaced": True}])["actions"] == ["restart a.service"]
+    files = [{"path": str(tmp_path / "a"), "content": "new"}]
+    assert converge(kprov_units, check=True, units=given, files=files)["actions"] == ["restart a.service"]
+    assert done(programs) == []
+
+
 def test_changed_unit_files_are_read_before_anything_is_started(programs):
     systemctl(programs, unit("a.service", file="enabled", reload="yes"))
     converge(kprov_units, units=[{"name": "a.service", "started": True}])

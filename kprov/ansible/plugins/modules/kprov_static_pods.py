@@ -123,9 +123,9 @@ class ControlPlane:
             text = "the control plane runs %s and the configuration says %s: a version is changed by an upgrade only"
             raise NodeError(text % (running.group(1), asked))
 
-    def wanted(self):
+    def wanted(self, check=False):
         """The manifests that kubeadm would write now, by component."""
-        if self.encrypts and not os.path.exists(kprov_phases.ENCRYPTION):
+        if self.encrypts and not check and not os.path.exists(kprov_phases.ENCRYPTION):
             raise NodeError("there is no %s, which the API server is to read" % kprov_phases.ENCRYPTION)
         with kprov_node.scratch("manifests") as overlay:
             for words in (("control-plane", "all"), ("etcd", "local")):
@@ -255,10 +255,12 @@ def converge(plane, check):
     if plane.settled:
         return []
     plane.refuse_other_version()
-    stale, texts = kprov_certificate.stale(plane.documents), plane.wanted()
+    stale, texts = kprov_certificate.stale(plane.documents), plane.wanted(check)
     changed = ["certificate"] * stale + [name for name in HEALTH if texts[name] != current(name)]
     if check:
-        return changed
+        # Where it is to encrypt for the first time, the step that brings the keys has made it anew before.
+        early = plane.encrypts and not os.path.exists(kprov_phases.ENCRYPTION)
+        return [name for name in changed if not (early and name == API_SERVER)]
     if stale:
         kprov_certificate.renew(plane.documents)
     for name in HEALTH:

@@ -32,6 +32,10 @@ options:
       enabled: {description: Whether it starts at boot., type: bool, default: true}
       started: {description: Whether it runs now; absent means as it is., type: bool}
       config: {description: Files that the unit reads when it starts., type: list, elements: path, default: []}
+      replaced:
+        description: Whether an earlier task has just replaced what it runs; in check mode, its files do not tell yet.
+        type: bool
+        default: false
       optional: {description: Pass over the unit where it does not exist or is masked., type: bool, default: false}
 author: ["the kprov authors"]
 """
@@ -97,7 +101,7 @@ def plan(unit, seen, config_time, boot_time):
         since = boot_time + int(seen.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
         if not active:
             verbs.append("start")
-        elif config_time > since:
+        elif config_time > since or unit.get("replaced"):
             verbs.append("restart")
     elif unit.get("started") is False and active:
         verbs.append("stop")
@@ -111,6 +115,7 @@ def main():
         "enabled": {"type": "bool", "default": True},
         "started": {"type": "bool"},
         "config": {"type": "list", "elements": "path", "default": []},
+        "replaced": {"type": "bool", "default": False},
         "optional": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
@@ -142,7 +147,9 @@ def main():
             if module.check_mode:
                 continue
             module.fail_json(msg="there is no unit %s" % name)
-        for verb in plan(unit, state, newest(unit["config"]), boot_time):
+        written = module.check_mode and not set(paths).isdisjoint(unit["config"])
+        wanted = {**unit, "replaced": unit["replaced"] or written}
+        for verb in plan(wanted, state, newest(unit["config"]), boot_time):
             actions.append("%s %s" % (verb, name))
             if module.check_mode:
                 continue
