@@ -15,9 +15,10 @@ author: ["the kprov authors"]
 import importlib.util
 from pathlib import Path
 
+from ansible import module_utils
 from ansible.plugins import action
 
-MODULES = Path(__file__).parents[1] / "modules"
+PLUGINS = Path(__file__).parents[1]
 
 
 def loaded(path, name):
@@ -58,10 +59,13 @@ def encryption(arguments, _name):
     if arguments["state"] == "read":
         return {"changed": False, "member": False, "resources": {}}
     if arguments["state"] == "planned":
+        if str(PLUGINS / "module_utils") not in module_utils.__path__:  # Ansible packs them for nodes alone
+            module_utils.__path__.append(str(PLUGINS / "module_utils"))
+        module = loaded(PLUGINS / "modules/kprov_encryption.py", "kprov_foresight_encryption")
         given = {"wanted": {}, "key": "", "rotate": False, "planes": {}, "founder": "", **arguments}
         return {
             "changed": False,
-            **loaded(MODULES / "kprov_encryption.py", "kprov_foresight_encryption").ask_for_plan(given),
+            **module.ask_for_plan(given),
         }
     return {"changed": False, "written": 0}
 
