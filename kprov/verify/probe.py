@@ -161,11 +161,11 @@ def _wanted_node(spec: dict[str, Any]) -> str:
 
 _MTU: Final = 'm=$(cat /sys/class/net/eth0/mtu); echo "@ mtu ok $m"'
 _FULL: Final = """\
-full() { p="busybox ping -q -c 1 -W 3 -s $((m - 28)) $2"
+full() { h=28; case $2 in *:*) h=48;; esac; p="busybox ping -q -c 1 -W 3 -s $((m - h)) $2"
 if $p >/dev/null 2>&1; then echo "@ full/$1 ok $m"
 elif $p >/dev/null 2>&1; then echo "@ full/$1 failed packets of $m bytes, the MTU of the pod, pass in fragments only"
 else echo "@ full/$1 failed no packet of $m bytes, the MTU of the pod, passes"; fi; }"""
-"""A packet as large as the pod's interface takes: 20 bytes of IP, 8 of ICMP, the rest data.
+"""A packet as large as the pod's interface takes: 20 bytes of IP (IPv6: 40), 8 of ICMP, the rest data.
 
 Linux forbids routers to split a packet that fits into its interface (ip-sysctl: ip_no_pmtu_disc 0), so a network whose
 path carries less than that drops it and tells the pod, whose kernel sends the next one in fragments. That is why the
@@ -197,6 +197,7 @@ def in_pods(namespace: str, running: Sequence[ProbePod], script: str) -> str:
 def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str], proxied: Collection[str]) -> str:
     """What runs in a pod: all questions at once, each repeated until it is answered or has failed often enough."""
     patient = "|".join(sorted(proxied)) or "-"
+    record = "aaaa" if any(":" in pod.address for pod in running) else "a"
     asked = [
         f"{{ ask pod/{pod.node} busybox timeout 2 wget -q -O - http://{host_port(pod.address, PORT)}/;"
         f" [ $r = ok ] && full {pod.node} {pod.address}; }} &"
@@ -208,7 +209,7 @@ def _pod_script(running: Sequence[ProbePod], service: str, names: Sequence[str],
             f"ask service busybox timeout 2 wget -q -O - http://{in_url(service)}/ &",
             f"most={_TRIES}",
         ]
-    asked += [f"ask dns/{name} busybox timeout 4 nslookup -type=a {name} &" for name in names]
+    asked += [f"ask dns/{name} busybox timeout 4 nslookup -type={record} {name} &" for name in names]
     ask = (
         'ask() { t=$1; shift; n=0; r=ok; until o=$("$@" 2>&1); do n=$((n+1));'
         ' if [ $n -ge $most ]; then r=failed; break; fi; sleep 1; done; echo "@ $t $r" $o; }'

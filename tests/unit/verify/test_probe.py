@@ -86,6 +86,28 @@ def test_every_pod_asks_every_target_and_the_answers_come_back_by_pod(tmp_path: 
     assert not [path for path in tmp_path.iterdir() if path.is_dir()], "nothing is left on the control plane"
 
 
+def test_over_ipv6_addresses_are_in_brackets_names_asked_for_in_their_family_and_headers_larger(tmp_path: Path) -> None:
+    scripts = {
+        "kubectl": KUBECTL,
+        "wget": '#!/bin/sh\ncase $* in *"//[fd00:10:244::1]:"*|*"//[fd00:10:96::7]/") echo m1;; *) exit 1;; esac\n',
+        "nslookup": '#!/bin/sh\n[ "$1" = -type=aaaa ] && echo "Address: fd00:10:96::7"\n',
+        "sleep": "#!/bin/sh\n",
+        "busybox": '#!/bin/sh\n[ $1 = ping ] || { shift 2; exec "$@"; }\ncase $* in *" 1402 "*) ;; *) exit 2;; esac\n',
+        "cat": CAT,
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    pods = [ProbePod("probe-a", "m1", "fd00:10:244::1", running=True)]
+    command = ask_pods("ns", pods, "fd00:10:96::7", ["probe.ns.svc"], [])
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, env=environment)
+    found = reached(ran.stdout)["probe-a"]
+    wanted = ("pod/m1", "service", "dns/probe.ns.svc", "full/m1")
+    assert {target: found[target].ok for target in wanted} == dict.fromkeys(wanted, True)
+    assert found["dns/probe.ns.svc"].text.split() == ["Address:", "fd00:10:96::7"]
+
+
 def test_pods_are_told_with_their_node_and_what_they_wait_for() -> None:
     waiting = {
         "name": "probe",
