@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from kprov.addons.networks import calico
 from kprov.inventory.model import Variables
+from kprov.inventory.systems import systems
 from kprov.release import addons, control_plane
 from kprov.release.catalog import minor_of
 from kprov.release.control_plane import NO_FILES, OwnFiles
@@ -90,9 +91,12 @@ def variables(
         "bundle_peer": nodes[0]["address"],
         "node_cluster": spec.cluster,
         "node_hosts": _hosts(spec),
+        "node_commands": {name: dict(packages) for name, packages in systems().commands.items()},
+        "node_sought": list(systems().runtime_commands),
         "node_manage_host": not machines.shared_kernel,
         "node_extra_sysctls": {"net.ipv6.conf.all.forwarding": "1"} if "IPv6" in spec.network.families else {},
         "container_runtime_sandbox_image": release.image(release.pause_image, spec.kubernetes.image_repository),
+        "container_runtime_packages": {family: list(names) for family, names in systems().runtime_packages.items()},
         "container_runtime_restrict_oom_score_adj": machines.shared_kernel,
         # Debian's package containernetworking-plugins brings them there; the bundle's own go to /opt/cni/bin.
         "container_runtime_cni_bin_dir": (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kprov.errors import CheckFailed, UnreachableError
 from kprov.events import Notice
+from kprov.inventory.variables import RUNTIME_KINDS
 from kprov.phases.addons import asked
 from kprov.phases.base import Context, Done
 from kprov.preflight.expectations import expect
@@ -35,7 +36,14 @@ class CheckMachines:
 
     def run(self, context: Context) -> Done:  # noqa: D102 - see Phase
         shared_kernel = context.machines.shared_kernel
-        findings = examine(context.loaded, context.release, shared_kernel=shared_kernel, emit=context.emit)
+        parts = context.bundle.lock.artifacts if context.bundle else ()
+        findings = examine(
+            context.loaded,
+            context.release,
+            shared_kernel=shared_kernel,
+            emit=context.emit,
+            system_runtime=not any(part.kind in RUNTIME_KINDS for part in parts) if context.bundle else None,
+        )
         for finding in findings:
             hosts = ", ".join(finding.hosts)
             context.emit(Notice(finding.level, f"{hosts}: {finding.what}: {finding.why}", finding.remedy))
@@ -45,7 +53,13 @@ class CheckMachines:
 
 
 def examine(
-    loaded: Loaded, release: Release, *, shared_kernel: bool, emit: Emit, fsync: bool = False
+    loaded: Loaded,
+    release: Release,
+    *,
+    shared_kernel: bool,
+    emit: Emit,
+    fsync: bool = False,
+    system_runtime: bool | None = None,
 ) -> tuple[Finding, ...]:
     """Everything that is to be said about the machines of a cluster file.
 
@@ -55,11 +69,13 @@ def examine(
         shared_kernel: the machines are containers.
         emit: takes the progress.
         fsync: measure the disks that etcd will lie on.
+        system_runtime: whether the bundle at hand lacks containerd; None: there is none at hand.
 
     Raises:
         InputError: there is no SSH configuration yet.
     """
-    cluster = expect(loaded.spec, asked(loaded, release), shared_kernel=shared_kernel)
+    addons = asked(loaded, release)
+    cluster = expect(loaded.spec, addons, shared_kernel=shared_kernel, system_runtime=system_runtime)
     facts = gather(tuple(loaded.spec.nodes), loaded.paths.ssh_config, cluster=cluster, fsync=fsync, emit=emit)
     return judge(facts, cluster)
 

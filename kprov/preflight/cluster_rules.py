@@ -6,7 +6,6 @@ from collections import defaultdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from kprov.preflight.facts import ARCHITECTURES
 from kprov.preflight.finding import Remark
 
 if TYPE_CHECKING:
@@ -68,19 +67,6 @@ def address_unique(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator
             why = f"{', '.join(thieves)} has {host.address}, the address of {host.name}"
             remedy = "Give each machine an address of its own, or mend the cluster file."
             yield Remark("error", "an address is there twice", why, remedy, (*thieves, host.name))
-
-
-def same_architecture(seen: Sequence[HostFacts], _cluster: Expectations) -> Iterator[Remark]:
-    """One bundle has binaries and images for one architecture."""
-    by_arch: defaultdict[str, list[str]] = defaultdict(list)
-    for facts in seen:
-        if facts.arch in ARCHITECTURES.values():
-            by_arch[facts.arch].append(facts.host)
-    if len(by_arch) > 1:
-        why = "; ".join(f"{arch}: {', '.join(hosts)}" for arch, hosts in by_arch.items())
-        fewest = min(by_arch.values(), key=len)
-        remedy = "Use machines of one architecture: a bundle is made for one."
-        yield Remark("error", "machines differ in their architecture", why, remedy, tuple(fewest))
 
 
 def one_segment(seen: Sequence[HostFacts], cluster: Expectations) -> Iterator[Remark]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Final
 
 from kprov.addons.catalog import catalog
 from kprov.addons.model import OpenPort
+from kprov.preflight.facts import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +57,7 @@ class ExpectedHost:
     ports: Mapping[OpenPort, str]
     needs: tuple[Needs, ...] = ()
     second_address: str = ""
+    architecture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Expectations:
     ``minor`` is Kubernetes' version up to the minor: ``(1, 36)``. ``shared_kernel``: the machines are containers; swap,
     clock, modules and hardware are the host's, and nothing of theirs. ``reach`` has, for each machine, the ports that
     it must reach on every other one. ``one_segment``: packets of pods go from machine to machine without a router.
+    ``system_runtime``: containerd is the machine's own, not the bundle's. ``any_architecture``: the bundle can be for
+    several at once.
     ``pods_mtu`` is what the cluster file says about the size of pods' packets.
     """
 
@@ -78,16 +83,26 @@ class Expectations:
     domain: str = "cluster.local"
     one_segment: bool = False
     pods_mtu: int | None = None
+    system_runtime: bool = False
+    any_architecture: bool = True
 
 
-def expect(spec: ClusterSpec, addons: Sequence[Addon] = (), *, shared_kernel: bool = False) -> Expectations:
+def expect(
+    spec: ClusterSpec,
+    addons: Sequence[Addon] = (),
+    *,
+    shared_kernel: bool = False,
+    system_runtime: bool | None = None,
+) -> Expectations:
     """What a cluster file expects of its machines.
 
     Args:
         spec: the cluster file.
         addons: the add-ons that it asks for.
         shared_kernel: the fact of this name that the lab's provider tells; machines that exist already have their own.
+        system_runtime: whether the bundle lacks containerd; None: there is no bundle yet, and its source tells.
     """
+    by_upstream = "upstream" in spec.bundle.source
     major, minor, _patch = spec.kubernetes.version.split(".")
     return Expectations(
         cluster=spec.cluster,
@@ -101,6 +116,8 @@ def expect(spec: ClusterSpec, addons: Sequence[Addon] = (), *, shared_kernel: bo
         domain=spec.network.dns_domain,
         one_segment=spec.network.plugin == "bridge" or spec.network.encapsulation == "host-gw",
         pods_mtu=spec.network.mtu,
+        system_runtime=not by_upstream if system_runtime is None else system_runtime,
+        any_architecture=by_upstream,
     )
 
 
@@ -146,7 +163,9 @@ def _expected_host(spec: ClusterSpec, addons: Sequence[Addon], name: str) -> Exp
     needs = tuple(_needs(addon) for addon in addons if addon.kernel or addon.kernel_optional) if runs_pods else ()
     node = spec.nodes[name]
     second = str(node.second_address or "")
-    return ExpectedHost(name, str(node.address), control_plane, etcd, needed, needs, second)
+    # As the bundle has it: what the cluster file does not say is this machine's own.
+    architecture = node.architecture or ARCHITECTURES.get(platform.machine(), "")
+    return ExpectedHost(name, str(node.address), control_plane, etcd, needed, needs, second, architecture)
 
 
 def _needs(addon: Addon) -> Needs:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from kprov.inventory.systems import systems
 from kprov.preflight.facts import ARCHITECTURES
 from kprov.preflight.finding import Remark
-from kprov.preflight.questions import COMMANDS, FAMILIES, INSTALLABLE
+from kprov.preflight.questions import COMMANDS, FAMILIES, INSTALLABLE, RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +71,18 @@ def systemd(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Ite
         yield Remark("error", "systemd does not run this machine", f"process 1 is {seen.init or 'unknown'}", remedy)
 
 
-def architecture(seen: HostFacts, _host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:
-    """Kubernetes is built for more, the bundle for these."""
+def architecture(seen: HostFacts, host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
+    """Kubernetes is built for more, the bundle for these; and a machine gets what is for its own."""
     if seen.arch not in ARCHITECTURES.values():
         yield Remark("error", "unknown architecture", f"it is {seen.arch or 'unknown'}", "Use amd64 or arm64 machines.")
+    elif host.architecture and seen.arch != host.architecture:
+        why = f"the machine is {seen.arch}, its part of the bundle is for {host.architecture}"
+        remedy = f"Write nodes.{host.name}.architecture: {seen.arch} in the cluster file."
+        if not cluster.any_architecture:
+            remedy = (
+                "Use machines like the one that kprov runs on, for which it builds; or take bundle.source: upstream."
+            )
+        yield Remark("error", "the bundle is for another architecture", why, remedy)
 
 
 def kernel_version(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
@@ -91,7 +100,7 @@ def operating_system(seen: HostFacts, _host: ExpectedHost, _cluster: Expectation
     if not seen.os_id:
         remedy = "Use a current Linux distribution with systemd."
         yield Remark("error", "unknown operating system", "/etc/os-release names none", remedy)
-    elif not seen.os_family:
+    elif not seen.os_family and not seen.commands.issuperset(INSTALLABLE):
         why = f"{seen.os_id} is related to none of {', '.join(FAMILIES)}"
         remedy = f"Install what a node needs by hand ({', '.join(INSTALLABLE)}), or use one of those distributions."
         yield Remark("warning", "packages of this system are unknown", why, remedy)
@@ -148,6 +157,21 @@ def commands(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Ite
         yield Remark("info", "commands are missing", names, remedy, fixable=True)
     else:
         yield Remark("error", "commands are missing", names, f"Install what brings {names}{installer}.")
+
+
+def runtime(seen: HostFacts, _host: ExpectedHost, cluster: Expectations) -> Iterator[Remark]:
+    """Where the bundle brings no containerd, the system must: it is there, or up can install it."""
+    missing = [name for name in RUNTIME if name not in seen.commands] if cluster.system_runtime else []
+    if not missing:
+        return
+    names = ", ".join(missing)
+    if seen.os_family in systems().runtime_packages and seen.installer and not cluster.shared_kernel:
+        remedy = f"Nothing to do: up installs it with {seen.installer}."
+        yield Remark("info", "there is no containerd", f"missing: {names}", remedy, fixable=True)
+    else:
+        why = f"missing: {names}; the bundle brings none, and up has no package of it for {seen.os_id or 'this system'}"
+        remedy = "Install containerd and runc by hand, or take bundle.source: upstream, which brings them."
+        yield Remark("error", "there is no containerd", why, remedy)
 
 
 def disk_speed(seen: HostFacts, host: ExpectedHost, _cluster: Expectations) -> Iterator[Remark]:

@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-INSTALLABLE: Final = (
-    "conntrack",
-    "curl",
-    "ebtables",
-    "ethtool",
-    "haproxy",
-    "ip",
-    "ipset",
-    "iptables",
-    "mount",
-    "socat",
-)
+from kprov.inventory.systems import systems
+
+INSTALLABLE: Final = tuple(systems().commands)
 """Those that the role node installs where they are missing: its variable node_commands."""
+RUNTIME: Final = systems().runtime_commands
+"""Those of containerd, where that is the system's own."""
 COMMANDS: Final = (*INSTALLABLE, "nsenter", "tar")
 """What kubelet, kubeadm and kube-proxy call, or a node needs to fetch its part of the bundle.
 
@@ -32,9 +25,9 @@ ETCD_FOLDER: Final = "/var/lib/etcd"
 DISK_FOLDERS: Final = ("/var/lib", "/usr/local", "/tmp", ETCD_FOLDER)  # noqa: S108 - looked at, not written to
 """Where images, etcd and logs, the binaries, and everybody's scratch files go."""
 
-FAMILIES: Final = ("debian", "rhel", "suse")
+FAMILIES: Final = systems().families
 """Families of distributions whose packages the roles know."""
-_LOOKED_FOR: Final = " ".join((*COMMANDS, *INSTALLERS, "apparmor_parser"))
+_LOOKED_FOR: Final = " ".join((*COMMANDS, *RUNTIME, *INSTALLERS, "apparmor_parser"))
 TIME_SERVICES: Final = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntpd", "openntpd")
 FIREWALLS: Final = ("firewalld", "ufw")
 ZRAM_SERVICES: Final = ("zramswap", "zram-config", "zram-swap")

@@ -43,7 +43,7 @@ class ClusterRule(Protocol):
 HOST_RULES: Final[tuple[HostRule, ...]] = (
     machine.privileged, machine.python, machine.systemd, machine.operating_system, machine.architecture,
     machine.kernel_version, machine.memory, machine.cores, machine.swap_off, machine.disk_space, machine.disk_speed,
-    machine.commands, machine.kernel_features, machine.addon_features,
+    machine.commands, machine.runtime, machine.kernel_features, machine.addon_features,
     network.hostname_valid, network.own_name, network.address_present, network.networks_free, network.resolv_conf,
     network.proxies,
     services.ports_free, services.leftovers, services.running_cluster, services.pod_networks, services.cgroup_version,
@@ -53,6 +53,6 @@ HOST_RULES: Final[tuple[HostRule, ...]] = (
 
 CLUSTER_RULES: Final[tuple[ClusterRule, ...]] = (
     between.hostname_unique, between.machine_id_unique, between.product_uuid_unique, between.mac_unique,
-    between.address_unique, between.same_architecture, between.one_segment, between.clock_skew,
+    between.address_unique, between.one_segment, between.clock_skew,
     paths.ports_reachable, paths.path_mtu,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
@@ -10,6 +11,7 @@ import pytest
 from kprov.addons.catalog import catalog
 from kprov.addons.chosen import chosen
 from kprov.preflight.expectations import expect
+from kprov.preflight.facts import ARCHITECTURES
 from kprov.preflight.questions import FEATURE, QUESTIONS
 from kprov.release.catalog import resolve
 from kprov.spec.load import loads
@@ -77,3 +79,19 @@ def test_every_feature_that_the_catalog_names_is_asked_for(plugin: str) -> None:
     entry = catalog()[plugin]
     named = {*entry.kernel, *entry.kernel_optional, *(name for mode in entry.modes.values() for name in mode.kernel)}
     assert {f"{FEATURE}{name}" for name in named} <= set(QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("source", "own_runtime", "several"),
+    [("packages", True, False), ("upstream", False, True), ("[packages, upstream]", False, True)],
+)
+def test_the_source_tells_whose_containerd_and_how_many_architectures(
+    source: str, own_runtime: bool, several: bool
+) -> None:
+    text = f"{NODES}bundle: {{source: {source}}}\n".replace("  e1: {", "  e1: {architecture: arm64, ")
+    spec = loads(text, "cluster.yaml").spec
+    expected = expect(spec)
+    assert (expected.system_runtime, expected.any_architecture) == (own_runtime, several)
+    here = ARCHITECTURES[platform.machine()]
+    assert {name: host.architecture for name, host in expected.hosts.items()} == {"m1": here, "e1": "arm64", "w1": here}
+    assert not expect(spec, system_runtime=False).system_runtime, "what the bundle has goes before what its source says"

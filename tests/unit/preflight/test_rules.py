@@ -25,7 +25,7 @@ from kprov.preflight.facts import (
     Time,
     Unreachable,
 )
-from kprov.preflight.questions import COMMANDS
+from kprov.preflight.questions import COMMANDS, RUNTIME
 
 if TYPE_CHECKING:
     from kprov.preflight.expectations import Expectations
@@ -73,7 +73,6 @@ def test_machines_as_they_should_be_give_no_finding(m1: HostFacts, w1: HostFacts
         ({"overlay": False}, "kernel-features", "error", "overlay"),
         ({"selinux_enforcing": True}, "selinux", "warning", "pods"),
         ({"root": False, "sudo": False}, "privileged", "error", "there is no sudo"),
-        ({"os_family": ""}, "operating-system", "warning", "debian"),
         ({"kernel": "3.9.0"}, "kernel-version", "error", "3.9.0"),
         ({"commands": WITHOUT_SOCAT}, "commands", "info", "socat"),
         ({"swap_at_boot": ("/etc/fstab: /swap.img",)}, "swap-off", "info", "/swap.img"),
@@ -111,6 +110,63 @@ def test_one_fault_on_one_machine_is_one_finding(
     assert (found.rule, found.level, found.hosts) == (rule, level, ("m1",))
     assert told in f"{found.what}: {found.why}"
     assert found.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_system_of_no_known_family_will_do_where_the_commands_are(
+    m1: HostFacts, w1: HostFacts, cluster: Expectations, there: bool
+) -> None:
+    other = replace(m1, os_id="arch", os_family="", commands=frozenset(COMMANDS) if there else WITHOUT_SOCAT)
+    found = judge({"m1": other, "w1": w1}, cluster)
+    levels = {each.rule: each.level for each in found}
+    assert levels == ({} if there else {"operating-system": "warning", "commands": "error"})
+
+
+@pytest.mark.parametrize(("any_architecture", "remedy"), [(True, "nodes.m1.architecture: arm64"), (False, "upstream")])
+def test_a_machine_that_is_not_what_its_part_of_the_bundle_is_for(
+    m1: HostFacts, w1: HostFacts, cluster: Expectations, any_architecture: bool, remedy: str
+) -> None:
+    hosts = {name: replace(host, architecture="amd64") for name, host in cluster.hosts.items()}
+    wanted = replace(cluster, hosts=hosts, any_architecture=any_architecture)
+    (found,) = judge({"m1": replace(m1, arch="arm64"), "w1": w1}, wanted)
+    assert (found.rule, found.level, found.hosts) == ("architecture", "error", ("m1",))
+    assert "arm64, its part of the bundle is for amd64" in found.why
+    assert remedy in found.remedy
+
+
+def test_machines_of_two_architectures_are_one_cluster_where_the_file_says_so(
+    m1: HostFacts, w1: HostFacts, cluster: Expectations
+) -> None:
+    hosts = {
+        "m1": replace(cluster.hosts["m1"], architecture="amd64"),
+        "w1": replace(cluster.hosts["w1"], architecture="arm64"),
+    }
+    assert judge({"m1": m1, "w1": replace(w1, arch="arm64")}, replace(cluster, hosts=hosts)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "bundle_has_none", "level"),
+    [
+        ({}, False, ""),
+        ({"commands": frozenset({*COMMANDS, *RUNTIME, "apt-get"})}, True, ""),
+        ({}, True, "info"),
+        ({"os_id": "rocky", "os_family": "rhel", "commands": frozenset({*COMMANDS, "dnf"})}, True, "error"),
+        ({"commands": frozenset(COMMANDS)}, True, "error"),
+    ],
+    ids=["from the bundle", "there", "apt installs it", "Rocky has none", "no installer"],
+)
+def test_where_containerd_comes_from(
+    m1: HostFacts,
+    w1: HostFacts,
+    cluster: Expectations,
+    changes: dict[str, object],
+    bundle_has_none: bool,
+    level: str,
+) -> None:
+    wanted = replace(cluster, system_runtime=bundle_has_none)
+    full = replace(w1, commands=w1.commands | set(RUNTIME))
+    found = judge({"m1": replace(m1, **changes), "w1": full}, wanted)  # type: ignore[arg-type]
+    assert [(each.rule, each.level, each.hosts) for each in found] == ([("runtime", level, ("m1",))] if level else [])
 
 
 def test_a_worker_needs_neither_two_cores_nor_the_control_planes_ports(
@@ -263,7 +319,6 @@ def on(address: str, mac: str = "", mtu: int = 1500) -> tuple[Interface, ...]:
     [
         ({"interfaces": on("10.0.0.101/24", "mac-m1")}, "mac-unique", ("m1", "w1"), "mac-m1"),
         ({"addresses": ("10.0.0.101", "10.0.0.11")}, "address-unique", ("w1", "m1"), "w1 has 10.0.0.11"),
-        ({"arch": "arm64"}, "same-architecture", ("m1",), "arm64: w1"),
         ({"interfaces": on("10.0.0.101/25", "x")}, "one-segment", (), ""),
         ({"interfaces": on("10.0.0.101/26", "x")}, "one-segment", ("w1",), "m1 lie outside 10.0.0.64/26"),
     ],
