@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the module of this name is not worth its import on every ma
 
     Wanted: TypeAlias = tuple[str, str, str, int]  # a peer's name, its address, the protocol and the port
 
-LIFETIME_S = 120
+LIFETIME_S = 900  # longer than a slow machine may take for all that is asked of it
 CONNECT_S = 2.5
 AGAIN_S = 0.5
 PING_S = 1.5

@@ -41,8 +41,19 @@ _AT_ONCE, _BY_JUMP_HOST = 64, 8
 """How many machines are logged in to at the same time; sshd drops logins above MaxStartups, ten by default."""
 _TALK_S = 30.0
 """How long the program on a machine may take for any of its lines."""
-_MEET_S = 90.0
+_MEET_S = 600.0
 """How long machines wait for the slowest of them. It has arrived or left long before: whatever it does has an end."""
+_LOGIN_S, _MOST = 2.0, 8.0
+"""A login that takes longer tells of a slow machine, emulated or overloaded: it has so much more time for all else."""
+
+
+def times(login_s: float) -> float:
+    """How many times as long as usual a machine may take, by the time of its login.
+
+    >>> times(0.1), times(5.0), times(60.0)
+    (1.0, 2.5, 8.0)
+    """
+    return min(max(login_s / _LOGIN_S, 1.0), _MOST)
 
 
 class Plan(TypedDict):
@@ -83,13 +94,15 @@ def ask(state: State, host: Host, order: Order, doors: BoundedSemaphore, meeting
     """Connect to one machine, ask it everything, and tell the answers or why there are none."""
     try:
         with doors:
+            began = time.monotonic()
             host.connect(show_errors=False, raise_exceptions=True)
+            slow = times(time.monotonic() - began)
     except ConnectError as error:
         meeting.leave(host.name)
         return {"host": host.name, "kind": kind_of(error), "why": reason(error)}
     questions_done = Event()
-    probing = gevent.spawn(probe, host, order, meeting, questions_done)
-    asked, timeout_s = time.time(), order["answer_timeout_s"]
+    probing = gevent.spawn(probe, host, order, meeting, questions_done, slow)
+    asked, timeout_s = time.time(), round(slow * order["answer_timeout_s"])
     with ctx_host.use(host):
         kwargs = {"questions": order["questions"], "_timeout": timeout_s}
         try:
@@ -100,26 +113,26 @@ def ask(state: State, host: Host, order: Order, doors: BoundedSemaphore, meeting
     questions_done.set()
     if not output:
         meeting.leave(host.name)
-        return {"host": host.name, "kind": "no-answer", "why": f"its shell gave no answer within {timeout_s:.0f} s"}
+        return {"host": host.name, "kind": "no-answer", "why": f"its shell gave no answer within {timeout_s} s"}
     told = {"host": host.name, "output": output, "asked": asked, "answered": answered}
     return told | {"probe": probing.get()}
 
 
-def probe(host: Host, order: Order, meeting: Meeting, questions_done: Event) -> dict[str, object] | None:
+def probe(host: Host, order: Order, meeting: Meeting, questions_done: Event, slow: float) -> dict[str, object] | None:
     """Have the machine hold its ports and reach the others' once all hold theirs; None where it cannot take part.
 
     It talks to a program there that ends with the connection at the latest (``agent.py``). The program starts at once,
-    and holds no port before the questions are answered, which ports are free among them.
+    and holds no port before the questions are answered, which ports are free among them. ``slow``: see ``times``.
     """
     plan = order["probes"].get(host.name)
     try:
         if plan is None:
             return None
-        channel = host.connector.client.get_transport().open_session(timeout=_TALK_S)
-        channel.settimeout(_TALK_S)
+        channel = host.connector.client.get_transport().open_session(timeout=slow * _TALK_S)
+        channel.settimeout(slow * _TALK_S)
         channel.exec_command(order["agent"])
         with channel, channel.makefile("r") as lines:
-            questions_done.wait(order["answer_timeout_s"])
+            questions_done.wait(slow * order["answer_timeout_s"])
             channel.sendall((json.dumps(plan) + "\n").encode())
             ports = json.loads(lines.readline() or "{}").get("ports")
             if ports is None:
