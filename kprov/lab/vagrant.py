@@ -54,8 +54,8 @@ class Patience:
     """How long to wait, in seconds.
 
     ``ask_s``: for an answer about states. ``machine_s``: for one machine to be made, besides the time that it may take
-    to boot. ``download_s``: for a box. ``busy_s``: for a vagrant that outlived a killed kprov. ``greeting_s``: until
-    sshd answers at the fixed address. ``lock_s``: for another kprov.
+    to boot or to stop. ``download_s``: for a box. ``busy_s``: for a vagrant that outlived a killed kprov.
+    ``greeting_s``: until sshd answers at the fixed address. ``lock_s``: for another kprov.
     """
 
     ask_s: float = 120
@@ -287,7 +287,7 @@ class VagrantLab:
 
     def _halt(self, files: ClusterPaths, names: Sequence[str], emit: Emit) -> None:
         emit(Progress(_PHASE, "stopping machines", done=0, total=len(names)))
-        self._must(files, ["halt", *names], "the machines cannot be stopped", self._time(len(names)), emit)
+        self._must(files, ["halt", *names], "the machines cannot be stopped", self._time(len(names), files), emit)
 
     def _time(self, machines: int, files: ClusterPaths | None = None) -> float:
         boot_s = json.loads(files.vagrant.read_text(encoding="utf-8"))["boot_timeout_s"] if files else 0
