@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kprov.bundle import lockfile
 from kprov.bundle.ensure import machine_architecture
+from kprov.bundle.imports import references
 from kprov.bundle.model import Bundle
 from kprov.errors import InputError
 from kprov.inventory.variables import Deliveries
@@ -14,7 +15,7 @@ from kprov.phases.addons import asked, recalled
 from kprov.phases.render_inventory import deliveries, with_own_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from kprov.bundle.model import Lock
@@ -45,7 +46,7 @@ def at_hand(loaded: Loaded, release: Release, store: Path) -> AtHand:
         SpecError: one of the user's own files cannot be used.
     """
     bundle, addons = _bundle(loaded, store), recalled(loaded, release, store)
-    missing = tuple(_missing(loaded, bundle, addons))
+    missing = tuple(_missing(loaded, bundle, addons, references(store)))
     if bundle and addons:
         known = deliveries(bundle, addons, loaded.paths)
         return AtHand(bundle.lock.source, with_own_files(known, loaded), missing)
@@ -66,7 +67,9 @@ def _bundle(loaded: Loaded, store: Path) -> Bundle | None:
     return None
 
 
-def _missing(loaded: Loaded, bundle: Bundle | None, addons: tuple[Rendered, ...]) -> Iterator[str]:
+def _missing(
+    loaded: Loaded, bundle: Bundle | None, addons: tuple[Rendered, ...], imported: Collection[str]
+) -> Iterator[str]:
     if bundle is None:
         yield f"Kubernetes {loaded.spec.kubernetes.version} from {' or '.join(loaded.spec.bundle.source)}"
     if not addons:
@@ -77,7 +80,8 @@ def _missing(loaded: Loaded, bundle: Bundle | None, addons: tuple[Rendered, ...]
         path = bundle.path(artifact)
         if not path.is_file() or path.stat().st_size != artifact.size:
             yield artifact.name
-    yield from (image for addon in addons for image in addon.images if image not in _images(bundle.lock))
+    had = _images(bundle.lock).union(imported)
+    yield from (image for addon in addons for image in addon.images if image not in had)
 
 
 def _images(lock: Lock) -> set[str]:
