@@ -30,7 +30,7 @@ def kubeconfig(settings: Settings, file: Path, to: Path | None, use: bool) -> No
     from kprov.phases.fetch_kubeconfig import ask  # noqa: PLC0415
     from kprov.spec.rules import WAIVABLE  # noqa: PLC0415
 
-    with session("kubeconfig", load_settled(file, WAIVABLE), (), settings) as context:
+    with session("kubeconfig", load_settled(file, WAIVABLE), (), settings, shown_on="stderr") as context:
         admin, _ = ask(context)
     own = configs.for_this_machine(admin, context.spec)
     if str(to) == "-":

@@ -62,7 +62,7 @@ def down(settings: Settings, file: Path) -> None:
     loaded = _loaded(file)
     assert loaded.spec.lab is not None  # noqa: S101 - _loaded
     machines = provider(loaded.spec.lab.provider)
-    with exclusive(loaded.paths), open_sink(settings.verbosity, color=settings.color) as emit:
+    with exclusive(loaded), open_sink(settings.verbosity, color=settings.color) as emit:
         removed = machines.down(loaded.spec.cluster, emit, str(loaded.paths.file.resolve()))
         forget(loaded.paths)
     click.echo(f"{loaded.spec.cluster}: {removed} machine{'s' if removed != 1 else ''} removed")
@@ -150,7 +150,7 @@ def _keep(settings: Settings, file: Path, name: str, *, back: bool) -> None:
     assert loaded.spec.lab is not None  # noqa: S101 - _loaded
     machines = provider(loaded.spec.lab.provider)
     request = lab_request(loaded.spec, "", loaded.paths.file)
-    with exclusive(loaded.paths), open_sink(settings.verbosity, color=settings.color) as emit:
+    with exclusive(loaded), open_sink(settings.verbosity, color=settings.color) as emit:
         if back:
             machines.restore(request, name, emit)
         else:

@@ -70,7 +70,7 @@ def preflight(settings: Settings, file: Path, output: Output, junit: Path | None
 
         findings = look("Check the machines")
         if fix and (unfit := mendable(findings)):
-            with exclusive(loaded.paths):
+            with exclusive(loaded):
                 began, run = time.monotonic(), new_run_folder(loaded.paths.runs)
                 emit(PhaseStarted("mend", "Mend the machines", 1, 1))
                 mended = mend(loaded, release, unfit, run, shared_kernel=shared_kernel, emit=emit)

@@ -31,18 +31,20 @@ if TYPE_CHECKING:
 
     from kprov.ansible.runner import Strategy
     from kprov.cli.options import Settings
+    from kprov.console.screen import StreamName
     from kprov.phases.base import Phase
     from kprov.spec.load import Loaded
     from kprov.spec.paths import ClusterPaths
 
 
 @contextmanager
-def exclusive(paths: ClusterPaths) -> Iterator[None]:
+def exclusive(loaded: Loaded) -> Iterator[None]:
     """Hold the cluster for this process; the lock ends with the process, however it ends.
 
     Raises:
-        InputError: another kprov holds it.
+        InputError: another kprov holds it, or the folder has the keys and the lock of another cluster.
     """
+    paths = loaded.paths
     paths.artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(paths.artifacts / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -58,6 +60,7 @@ def exclusive(paths: ClusterPaths) -> Iterator[None]:
             ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        _claim(paths, loaded.spec.cluster)
         yield
     finally:
         os.close(handle)
@@ -72,10 +75,12 @@ def session(
     strategy: Strategy = "auto",
     mirrors: Sequence[str] = (),
     told: str = "",
+    shown_on: StreamName = "stdout",
 ) -> Iterator[Context]:
     """What phases need, with display and journal around it; the end of the run is told whatever happens.
 
-    ``mirrors`` are those of the command line, ``told`` is what the user should know first.
+    ``mirrors`` are those of the command line, ``told`` is what the user should know first. ``shown_on`` is
+    where the display is, ``stderr`` for commands whose output is data.
 
     Raises:
         SpecError: the version in the cluster file has no rules.
@@ -90,10 +95,10 @@ def session(
     store = default_store(os.environ)
     started = time.monotonic()
     with ExitStack() as stack:
-        stack.enter_context(exclusive(loaded.paths))
+        stack.enter_context(exclusive(loaded))
         run = new_run_folder(loaded.paths.runs)
         journal = stack.enter_context(Journal(run / EVENTS))
-        sink = stack.enter_context(open_sink(settings.verbosity, color=settings.color))
+        sink = stack.enter_context(open_sink(settings.verbosity, color=settings.color, stream=shown_on))
         emit = Bus((journal, sink))
         emit(RunStarted(command, loaded.spec.cluster, tuple(phase.name for phase in phases)))
         if told:
@@ -118,6 +123,21 @@ def session(
             raise
         finally:
             emit(RunFinished(command, code, time.monotonic() - started))
+
+
+def _claim(paths: ClusterPaths, cluster: str) -> None:
+    """Have the folder belong to this cluster: what lies in ``artifacts`` has the same place for every cluster file."""
+    owner = paths.owner.read_text(encoding="utf-8").strip() if paths.owner.exists() else ""
+    if owner and owner != cluster:
+        raise InputError(
+            f"this folder belongs to the cluster {owner}, not to {cluster}",
+            where=str(paths.artifacts),
+            why=f"{owner} was made from a cluster file here, and its keys would be lost",
+            remedy=f"Name the cluster {owner} again, or keep this cluster file in a folder of its own. "
+            f"Where nothing of {owner} is left, remove {paths.artifacts}.",
+        )
+    if not owner:
+        paths.owner.write_text(f"{cluster}\n", encoding="utf-8")
 
 
 def _exit_code(error: BaseException) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -45,7 +46,13 @@ def show(file: Path, output: Output) -> None:
 @common_options
 def validate(file: Path, output: Output) -> None:
     """Check the cluster file; every problem is told at once, with its line and what would be right."""
-    found = load(file).spec
+    from kprov.cli.settle import load_settled  # noqa: PLC0415 - help needs none of these
+    from kprov.phases.supported import line_of  # noqa: PLC0415
+    from kprov.release.catalog import resolve  # noqa: PLC0415
+
+    found, settled = load(file).spec, load_settled(file)
+    lines = partial(line_of, settled)
+    resolve(settled.spec, file=str(file), line=lines("kubernetes.version"), line_of=lines)
     if output == "json":
         report = {
             "file": str(file),

@@ -57,7 +57,7 @@ def trust(
         raise InputError("--revoke undoes everything and goes with no other option", remedy="Leave the others out.")
     loaded = load(file, waived=WAIVABLE)
     password = None if revoke else _password(ask_password, password_file)
-    with exclusive(loaded.paths):
+    with exclusive(loaded):
         if revoke:
             _revoke(loaded)
         else:

@@ -87,7 +87,10 @@ def _next_steps(context: Context) -> tuple[str, ...]:
         steps.append(f"export KUBECONFIG={context.paths.kubeconfig}")
         steps.append(f"{'kubectl' if shutil.which('kubectl') else kubectl} get nodes -o wide")
     kprov = program()
-    steps.append(f"{kprov} verify -f {file}  # the proof again")
+    if context.nodes:
+        steps.append(f"{kprov} verify -f {file}  # the proof{' again' if context.results else ''}")
+    else:
+        steps.append(f"{kprov} up -f {file}  # the cluster")
     if context.spec.addons.dashboard and context.nodes:
         steps.append(f"{kprov} dashboard -f {file}  # {_WAYS[context.spec.addons.dashboard.access]}")
     if context.provider:

@@ -52,7 +52,7 @@ class Plain(Sink):
         before, now_s = self._view, self._clock()
         self._view = fold(before, event, now_s)
         match event:
-            case RunStarted():
+            case RunStarted() if event.phases:
                 self._write(f"kprov {event.command}: cluster {event.cluster}, {count(len(event.phases), 'phase')}")
             case PhaseStarted():
                 self._line(clean(event.title))
@@ -113,8 +113,8 @@ class Plain(Sink):
     def _line(self, text: str, phase: PhaseStarted | None = None, name: str = "") -> None:
         """Write a line with time and phase: the given one, else the running one, else its bare name."""
         phase = phase or self._view.phase
-        place = f"[{phase.index}/{phase.total} {phase.phase}]" if phase else f"[{name}]"
-        self._write(f"{self._clock() - self._view.started_s:7.1f}s  {place} {text}")
+        place = f"[{phase.index}/{phase.total} {phase.phase}] " if phase else f"[{name}] " * bool(name)
+        self._write(f"{self._clock() - self._view.started_s:7.1f}s  {place}{text}")
 
     def _write(self, text: str, *, loud: bool = False) -> None:
         self._waiting = ""

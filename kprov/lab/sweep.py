@@ -9,6 +9,7 @@ from kprov.errors import CheckFailed
 from kprov.events import Emit, Progress
 from kprov.lab.limits import LOCK, LOCK_WAIT_S, restore_limits
 from kprov.lab.lock import alone
+from kprov.report.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def sweep(engine: Engine, host: Host, cluster: str, emit: Emit, settle_s: float)
         try:
             names = [container.name for container in engine.containers(cluster)]
             if names:
-                emit(Progress("lab", f"removing {len(names)} machines"))
+                emit(Progress("lab", f"removing {count(len(names), 'machine')}"))
                 engine.remove(names)
                 removed.update(names)
             _disconnect(engine, host, cluster)

@@ -13,6 +13,7 @@ from kprov.phases.base import Context, Done
 from kprov.preflight.expectations import expect
 from kprov.preflight.gather import gather
 from kprov.preflight.judge import REACHABLE, judge
+from kprov.report.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +49,8 @@ class CheckMachines:
             hosts = ", ".join(finding.hosts)
             context.emit(Notice(finding.level, f"{hosts}: {finding.what}: {finding.why}", finding.remedy))
         _refuse([finding for finding in findings if finding.level == "error"])
-        said = f", {len(findings)} findings" if findings else ", nothing to say"
-        return Done(context, "unchanged", f"{len(context.spec.nodes)} machines{said}")
+        said = f", {count(len(findings), 'finding')}" if findings else ", nothing to say"
+        return Done(context, "unchanged", f"{count(len(context.spec.nodes), 'machine')}{said}")
 
 
 def examine(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kprov.phases.base import Context, Done
 from kprov.phases.explained import explained
+from kprov.report.words import count
 
 if TYPE_CHECKING:
     from typing import Final
@@ -26,5 +27,5 @@ class Converge:
         with explained(context.loaded):
             recap = context.playbooks.run("up", context.emit)
         tasks = max((tally.total for tally in recap.hosts.values()), default=0)
-        summary = f"{recap.changed} changed on {len(recap.hosts)} nodes, at most {tasks} tasks on one"
+        summary = f"{recap.changed} changed on {count(len(recap.hosts), 'node')}, at most {count(tasks, 'task')} on one"
         return Done(replace(context, recap=recap), "done" if recap.changed else "unchanged", summary)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kprov.lab.providers import lab_request
 from kprov.phases.base import Context, Done
 from kprov.phases.machines import public_key
+from kprov.report.words import count
 from kprov.ssh import known_hosts
 
 if TYPE_CHECKING:
@@ -39,5 +40,5 @@ class EnsureLab:
         port = context.spec.ssh.port
         pins = {(str(machine.address), port): machine.host_keys for machine in provider.status(request)}
         known_hosts.replace(context.paths.known_hosts, pins)
-        summary = f"{len(pins)} machines by {provider.name}, {changed} started"
+        summary = f"{count(len(pins), 'machine')} by {provider.name}, {changed} started"
         return Done(context, "done" if changed else "unchanged", summary)

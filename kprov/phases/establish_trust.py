@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kprov.events import Progress
 from kprov.phases.base import Context, Done
 from kprov.phases.machines import key_path, log_in, public_key, targets
+from kprov.report.words import count
 from kprov.ssh import config
 from kprov.ssh.fan_out import fan_out
 from kprov.ssh.files import write_private
@@ -48,7 +49,7 @@ class EstablishTrust:
 
         names = tuple(loaded.spec.nodes)
         fan_out({name: name for name in names}, knock)
-        return Done(context, "done" if written else "unchanged", f"{len(names)} machines let us in")
+        return Done(context, "done" if written else "unchanged", f"{count(len(names), 'machine')} let us in")
 
 
 def ssh_config(loaded: Loaded) -> str:

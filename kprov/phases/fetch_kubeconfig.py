@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kprov.errors import UnreachableError
+from kprov.events import Notice
 from kprov.phases import kubeconfig
 from kprov.phases.base import Context, Done
 from kprov.phases.machines import as_root, log_in
@@ -37,6 +38,10 @@ class FetchKubeconfig:
         written = kubeconfig.write(context.paths.kubeconfig, kubeconfig.for_this_machine(admin, context.spec))
         _place_kubectl(context)
         nodes = tuple(row(item) for item in json.loads(listed)["items"])
+        for name in sorted({node.name for node in nodes} - set(context.spec.nodes)):
+            text = f"{name} is in the cluster and not in the cluster file; kprov removes no node"
+            remedy = f"Name it in the file again, or take it out: `kubectl drain {name}`, `kubectl delete node {name}`."
+            context.emit(Notice("warning", text, remedy))
         ready = sum(node.ready for node in nodes)
         summary = f"{ready} of {len(nodes)} nodes ready"
         return Done(replace(context, nodes=nodes), "done" if written else "unchanged", summary)

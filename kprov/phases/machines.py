@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kprov.errors import UnreachableError
 from kprov.ssh.connect import Way, connect
 from kprov.ssh.keys import ensure_key, load_key, public_line
 from kprov.ssh.target import Target, bastion
@@ -54,9 +55,13 @@ def log_in(loaded: Loaded, name: str) -> SshRemote:
     """A connection to one machine by its name; for use in a ``with``.
 
     Raises:
-        UnreachableError: it does not answer, is another machine than the pinned one, or refuses the login.
+        UnreachableError: it does not answer, is another machine than the pinned one, refuses the login, or no machine
+            knows this cluster yet.
         InputError: the key cannot be used.
     """
+    if not loaded.spec.ssh.key and not loaded.paths.key.exists():
+        made = "`kprov up` makes them" if loaded.spec.lab else "`kprov trust` brings it to the machines"
+        raise UnreachableError("no machine lets us in yet", where=name, why="the cluster has no key", remedy=f"{made}.")
     target = next(each for each in targets(loaded) if each.name == name)
     return connect(target, way(loaded), key=load_key(key_path(loaded)))
 

@@ -18,7 +18,7 @@ def forget(paths: ClusterPaths) -> None:
     """Hang up, and remove keys, kubeconfig, lock and the rendered inventory; journals and what a person wrote stay."""
     config.hang_up(paths.known_hosts)
     shutil.rmtree(paths.artifacts / "ssh", ignore_errors=True)
-    for path in (paths.kubeconfig, paths.kubectl, paths.lock, paths.artifacts / "lock"):
+    for path in (paths.kubeconfig, paths.kubectl, paths.lock, paths.owner, paths.artifacts / "lock"):
         path.unlink(missing_ok=True)
     for path in (
         paths.inventory,

@@ -85,6 +85,12 @@ class Catalog(BaseModel):
             return True
         return all(file.sha256 for each in architectures for file in downloads(self, version, each))
 
+    def at_hand(self, minor: str) -> tuple[str, ...]:
+        """The patches of a minor version that one of its sources can serve, the oldest first."""
+        release = self.minors[minor]
+        able = [patch for patch in release.patches if any(self.served(patch, source) for source in release.sources)]
+        return tuple([patch for patch in able if self.served(patch, "upstream")] or able)
+
 
 def catalog_file() -> Path:
     """Where the catalog that comes with kprov lies."""
@@ -171,12 +177,12 @@ def resolve(spec: ClusterSpec, *, file: str, line: int = 0, line_of: Callable[[s
     release = known.get(minor_of(version))
     key = "kubernetes.version"
     if release is None:
-        right = f"one of {', '.join(entry.patches[-1] for entry in known.values())}"
+        right = f"one of {', '.join(catalog().at_hand(minor)[-1] for minor in known)}"
         raise SpecError([Problem(file, line, key, f"no rules for Kubernetes {version}", right)])
     if not set(spec.bundle.source) & set(release.sources):
         wrong = f"Kubernetes {version} does not come from {' or '.join(spec.bundle.source)}"
         others = [entry for entry in known.values() if set(spec.bundle.source) & set(entry.sources)]
-        served = ", ".join(entry.patches[-1] for entry in others)
+        served = ", ".join(catalog().at_hand(minor_of(entry.patches[-1]))[-1] for entry in others)
         right = f"bundle.source: {release.sources[0]}" + (f"; or another version: {served}" if served else "")
         raise SpecError([Problem(file, line, key, wrong, right)])
     if set(spec.bundle.source) & set(release.sources) == {"upstream"} and not catalog().served(version, "upstream"):

@@ -54,12 +54,10 @@ def listing() -> tuple[Known, ...]:
     known = catalog()
     found = []
     for minor, release in known.minors.items():
-        able = [patch for patch in release.patches if any(known.served(patch, source) for source in release.sources)]
-        from_upstream = [patch for patch in able if known.served(patch, "upstream")]
         found.append(
             Known(
                 minor=minor,
-                newest=(from_upstream or able)[-1],
+                newest=known.at_hand(minor)[-1],
                 patches=release.patches,
                 sources=release.sources,
                 kubeadm_api=release.kubeadm_api,

@@ -71,6 +71,11 @@ class ClusterPaths:
         return self.artifacts / "manifests"
 
     @property
+    def owner(self) -> Path:
+        """The name of the cluster whose artifacts these are."""
+        return self.artifacts / "cluster"
+
+    @property
     def runs(self) -> Path:
         """One folder per run, named by its time, with ``events.jsonl`` and the logs."""
         return self.artifacts / "runs"

@@ -80,7 +80,7 @@ def template(wish: Wish) -> str:
 
 
 def _sections(wish: Wish) -> Iterator[str]:
-    yield _HEAD.format(name=flow(wish.name), version="1.20.2")
+    yield _HEAD.format(name=flow(wish.name))
     yield from _nodes(wish)
     yield _LAB.format(provider=wish.provider, subnet=_subnet(wish)) if wish.provider != "none" else _NO_LAB
     yield _SSH[wish.provider]
@@ -142,7 +142,7 @@ _HEAD = """\
 cluster: {name}
 
 kubernetes:
-  version: {version}
+  version: newest # today's, where the release servers are reached; else 1.20.2, from Debian's packages
 """
 _NODES = """\
 # The machines. A range names several at once: m[1:3] is m1, m2 and m3, and their addresses count along. Control planes
@@ -198,8 +198,9 @@ addons:
   # dashboard: {kind: headlamp}
 """
 _PACKAGES = """\
-# Where the parts come from: packages takes everything from package mirrors. Images that are not made of packages, as
-# those of calico and weave, are brought as archives: kprov bundle import ARCHIVE.
+# Where the parts come from, tried in order: upstream is what is published, packages takes everything from package
+# mirrors. Images that are not made of packages, as those of calico and weave, are then brought as archives:
+# kprov bundle import ARCHIVE.
 bundle:
-  source: packages
+  source: [upstream, packages]
 """

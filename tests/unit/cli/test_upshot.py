@@ -33,6 +33,11 @@ OPEN = Rendered("dashboard", "0.45.0", alarms=("The dashboard stands open.",))
 NODE = NodeRow("m1", "10.0.0.11", ("control-plane",), True, "v1.20.2")
 
 
+def test_only_what_was_made_is_proposed_next(tmp_path):
+    assert any("kprov up" in step for step in summary(tmp_path, nodes=()).next_steps)
+    assert any("verify" in step for step in summary(tmp_path).next_steps)
+
+
 def summary(
     folder: Path, more: str = "", *addons: Rendered, nodes: tuple[NodeRow, ...] = (NODE,), file: str = FILE
 ) -> Summary:

@@ -27,7 +27,7 @@ def here(tmp_path, monkeypatch):
 
 def test_init_then_validate_then_show(here) -> None:
     assert "kprov up" in output_of(init, "--control-planes", "3", "--workers", "2")
-    line = "cluster.yaml: valid: 5 nodes (3 control planes, 2 workers), Kubernetes 1.20.2, network bridge\n"
+    line = "cluster.yaml: valid: 5 nodes (3 control planes, 2 workers), Kubernetes newest, network bridge\n"
     assert output_of(spec, "validate") == line
     assert "# default" in output_of(spec, "show")
     assert list(json.loads(output_of(spec, "show", "-o", "json"))["nodes"]) == ["m1", "m2", "m3", "w1", "w2"]
@@ -35,10 +35,18 @@ def test_init_then_validate_then_show(here) -> None:
 
 
 def test_the_file_comes_from_the_option_or_the_environment(here, base, monkeypatch) -> None:
-    (here / "mine.yaml").write_text(base)
+    (here / "mine.yaml").write_text(f"{base}bundle: {{source: packages}}\n")
     assert output_of(spec, "validate", "-f", "mine.yaml").startswith("mine.yaml: valid: 4 nodes")
     monkeypatch.setenv("KPROV_FILE", str(here / "mine.yaml"))
     assert output_of(spec, "validate").startswith(f"{here}/mine.yaml: valid")
+
+
+def test_a_version_that_nobody_has_is_refused(here) -> None:
+    node = "nodes: {m1: {address: 10.0.0.11, roles: [control-plane, etcd]}}"
+    (here / "cluster.yaml").write_text(f"cluster: lab\n{node}\nkubernetes: {{version: 9.99.9}}\n")
+    with pytest.raises(SpecError, match=r"no rules for Kubernetes 9\.99\.9") as caught:
+        output_of(spec, "validate")
+    assert "1.33.13" not in caught.value.problems[0].right, "what cannot be had is not proposed"
 
 
 def test_init_keeps_a_file_that_exists(here) -> None:

@@ -35,7 +35,7 @@ def test_every_network_loads(plugin) -> None:
 @pytest.mark.parametrize("provider", get_args(Provider))
 def test_what_is_written_is_what_this_version_can_make(provider) -> None:
     spec = spec_of(Wish("lab", 1, 1, provider))
-    assert (spec.bundle.source, spec.kubernetes.version) == (("packages",), "1.20.2")
+    assert (spec.bundle.source, spec.kubernetes.version) == (("upstream", "packages"), "newest")
     assert spec.network.plugin == "bridge"
 
 
