@@ -8,7 +8,7 @@ import shutil
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kprov.bundle.model import Target
     from kprov.events import Emit
+    from kprov.release.artifacts import Architecture
 
 FOLDER = "imports"
 """Below the store's root: ``<sha256>.tar``, and beside it ``<sha256>.json`` once the archive is whole."""
@@ -52,10 +53,13 @@ class Imported:
         return f"{FOLDER}/{self.sha256}.tar"
 
     def artifact(self, wanted: Sequence[str]) -> Artifact:
-        """The archive as a part of a bundle that needs these images of it."""
+        """The archive as a part of a bundle that needs these images of it, for nodes of its architecture alone."""
         tags = ", ".join(dict.fromkeys(map(tag_of, wanted)))
         name, source = f"import-{self.sha256[:12]}", f"import:{self.name}"
-        return Artifact(name, "images", tags, source, self.sha256, self.size, self.path, _NODES, tuple(wanted))
+        return Artifact(
+            *(name, "images", tags, source, self.sha256, self.size, self.path, _NODES, tuple(wanted)),
+            architecture=cast("Architecture", self.architecture),
+        )
 
 
 @dataclass(frozen=True, slots=True)

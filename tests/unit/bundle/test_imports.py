@@ -53,6 +53,7 @@ def test_an_archive_is_kept_as_it_is_and_found_by_its_images(tmp_path: Path, cal
     assert (tmp_path / "store" / artifact.path).read_bytes() == calico.read_bytes()
     assert (artifact.kind, artifact.version, artifact.source) == ("images", "v3.24.5", "import:calico.tar")
     assert artifact.targets == ("control-plane", "worker")
+    assert artifact.architecture == "amd64", "no node of another architecture is given it"
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path, calico: Path) -> None:
