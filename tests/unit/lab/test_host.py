@@ -95,11 +95,12 @@ def test_a_command_that_fails_is_an_answer():
 def test_an_interrupted_kprov_lets_a_command_end(tmp_path):
     script = (
         "import sys; from kprov.lab.process import run;"
-        "run(['sh', '-c', 'echo begun >begun; sleep 0.6; echo whole >whole; seq 100000'])"
+        "run(['sh', '-c', 'echo begun >begun; sleep 1.5; echo whole >whole; seq 100000'])"
     )
     interrupted = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "begun").exists():
         time.sleep(0.01)
+    time.sleep(0.7)  # kprov itself may still be on its way out of starting it
     interrupted.send_signal(signal.SIGINT)
     assert interrupted.communicate()[1].endswith("KeyboardInterrupt\n")
     assert (tmp_path / "whole").read_text() == "whole\n"
