@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from kprov.errors import InputError
+from kprov.errors import InputError, Interrupted
 from kprov.events import PhaseFinished, PhaseStarted
 from kprov.inventory.variables import Machines
 
@@ -146,6 +146,8 @@ def run_all(phases: Sequence[Phase], context: Context) -> Context:
         started = time.monotonic()
         try:
             done = phase.run(context)
+        except (KeyboardInterrupt, Interrupted):  # a phase without an end is shown as stopped
+            raise
         except BaseException:
             context.emit(PhaseFinished(phase.name, "failed", time.monotonic() - started))
             raise
