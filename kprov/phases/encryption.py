@@ -9,7 +9,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from kprov.ansible.plugins.modules import kprov_encryption
+from kprov.ansible.plugins.module_utils import kprov_registry
 from kprov.errors import CheckFailed, InputError
 from kprov.phases.base import Context, Done
 from kprov.phases.machines import as_root, log_in
@@ -59,7 +59,7 @@ def look(loaded: Loaded) -> Seen:
 
 def _ask(loaded: Loaded, resources: tuple[str, ...], name: str) -> Mapping[str, Encrypted]:
     source = files(__package__).joinpath("encryption_probe.py").read_bytes()
-    folder = cast("Callable[[str], str]", kprov_encryption.folder)
+    folder = cast("Callable[[str], str]", kprov_registry.folder)
     words = [f"{resource}={folder(resource)}" for resource in resources]
     with log_in(loaded, name) as remote:
         result = remote.run(as_root(shlex.join(["python3", "-", *words])), source, timeout_s=_TIMEOUT_S)

@@ -58,6 +58,7 @@ import time
 
 from ansible.module_utils import kprov_etcd
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kprov_registry import folder
 
 ADMIN = "/etc/kubernetes/admin.conf"
 ENCRYPTION = "/etc/kubernetes/kprov/api-server/encryption.json"
@@ -77,18 +78,6 @@ KEY_BYTES = 32
 ROUNDS = 5
 PATIENCE_S = 120
 STEPS = ("read", "write", "only")
-ODD_FOLDERS = {
-    "endpoints": "services/endpoints",
-    "ingresses.networking.k8s.io": "ingress",
-    "nodes": "minions",
-    "services": "services/specs",
-}
-"""Resources that etcd has under another name (pkg/kubeapiserver/default_storage_factory_builder.go, 1.36)."""
-BUILT_IN = re.compile(
-    r"(networking|rbac\.authorization|storage|coordination|discovery|admissionregistration|certificates|events|node"
-    r"|scheduling|flowcontrol\.apiserver|resource)\.k8s\.io$|[a-z]*$"
-)
-"""Groups of the API server's own, whose objects etcd has without the group's name."""
 
 
 class EncryptionError(Exception):
@@ -319,17 +308,6 @@ def decoded(text):
         return base64.b64decode(text[: len(text) // 4 * 4])
     except binascii.Error:
         return b""
-
-
-def folder(resource):
-    """Where etcd has the objects of a resource: below kubeadm's prefix, and those of others' groups below the group.
-
-    >>> folder("secrets"), folder("deployments.apps"), folder("crontabs.example.com")
-    ('/registry/secrets/', '/registry/deployments/', '/registry/example.com/crontabs/')
-    """
-    plural, _, group = resource.partition(".")
-    name = ODD_FOLDERS.get(resource, plural)
-    return "/registry/%s/" % (name if BUILT_IN.match(group) else "%s/%s" % (group, name))
 
 
 def others(heads, prefix):
