@@ -80,7 +80,7 @@ _FILES = {
     "opt/cni/bin/calico-ipam": "#!/bin/sh\n",
     "opt/cni/bin/install": '#!/bin/sh\nexec /stand-in/install calico "$CNI_CONF_NAME"\n',
     "usr/bin/check-status": "#!/bin/sh\nexec /stand-in/api\n",
-    "home/weave/init.sh": "#!/bin/sh -e\nipset list -n\nexec /stand-in/install weave-net cni/net.d/10-weave.conflist\n",
+    "home/weave/init.sh": "#!/bin/sh -e\nipset list -n\nexec /stand-in/install weave-net 10-weave.conflist\n",
     "home/weave/launch.sh": _LAUNCH,
 }
 
