@@ -55,8 +55,8 @@ lint: $(VENV)/.ready ## Types, style, architecture, roles
 integration: setup ## Converge single real nodes, twice
 	@sh tools/as-root.sh $(PYTEST) -v tests/integration
 
-e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it
-	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py
+e2e: setup ## Make a real cluster, prove it, repeat it, hurt it, remove it; see that a plan says what up does
+	@sh tools/as-root.sh $(PYTEST) -v tests/e2e/test_up.py tests/e2e/test_plan.py
 
 e2e-vm: setup ## Make a cluster on real virtual machines by Vagrant and libvirt, emulated where KVM does not boot
 	@sh tools/packages.sh vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base
