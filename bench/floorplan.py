@@ -58,7 +58,7 @@ def lay_out(folder: Path, loaded: Loaded, bundle: Bundle, controller: str) -> No
     _write(folder / "workers", _lines(name for name in spec.nodes if name not in spec.control_planes))
     request = {"addresses": [controller], "files": values.group["bundle_files"], "watch_pid": 0}
     _write(folder / "serve.json", json.dumps(request))
-    networks = {"networks": {name: f"@{name}@" for name in spec.nodes}}
+    networks = {"networks": {name: {"IPv4": f"@{name}@"} for name in spec.nodes}}
     for name in spec.nodes:
         given_values = {**values.group, **values.hosts[name], "inventory_hostname": name, "network_assigned": networks}
         _node(folder / "nodes" / name, given_values, given)
