@@ -27,6 +27,7 @@ spec:
   template:
     metadata: {labels: {app: shop}, annotations: {page: {{ .Values.greeting | sha256sum }}}}
     spec:
+      terminationGracePeriodSeconds: 1
       containers:
         - name: shop
           image: kprov.local/probe:1

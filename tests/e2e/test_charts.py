@@ -127,7 +127,7 @@ def test_without_it_its_objects_are_gone_and_nothing_else(shop: Cluster) -> None
     before = objects(shop)
     edit(shop, EXTRA.replace("{greeting: hello}", "{greeting: bye, replicas: 2}"), "")
     shop.kprov("up")
-    shop.on("m1", f"{ADMIN} wait --for=delete namespace/shop --timeout=50s")
+    shop.on("m1", f"{ADMIN} wait --for=delete namespace/shop --timeout=110s")
     after = objects(shop)
     gone = before.keys() - after.keys()
     records = {("ConfigMap", "kube-system", f"kprov-addon-{name}") for name in ("shop", "marks")}
