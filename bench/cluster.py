@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import floorplan
 import yaml
-from machine import await_quiet, describe
+from machine import as_program, await_quiet, describe
 from meter import measure
 from sample import Sample, told
 from show import AGAIN, show
@@ -28,7 +28,6 @@ from show import AGAIN, show
 from kprov.bundle.ensure import ensure, sources_for
 from kprov.bundle.model import Wanted
 from kprov.bundle.store import default_store
-from kprov.errors import KprovError
 from kprov.events import silent
 from kprov.journal.folders import run_folders
 from kprov.spec.load import load
@@ -200,10 +199,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KprovError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    as_program(main)

@@ -17,11 +17,10 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from machine import await_quiet, describe
+from machine import as_program, await_quiet, describe
 from meter import Cost, measure
 
 from kprov import project
-from kprov.errors import KprovError
 from kprov.spec.load import load
 
 _PROGRAMS = Path(sys.executable).parent
@@ -157,10 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KprovError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    as_program(main)

@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from machine import await_quiet, describe
+from machine import as_program, await_quiet, describe
 from meter import Cost, measure
 
 from kprov import project
-from kprov.errors import KprovError
 from kprov.events import silent
 from kprov.lab import provider
 from kprov.lab.providers import lab_request
@@ -111,10 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KprovError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    as_program(main)

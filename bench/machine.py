@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meter import busy_s
+
+from kprov.errors import Interrupted, KprovError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUIET_SHARE = 0.1
 _LOOK_S = 5.0
@@ -60,3 +67,14 @@ def await_quiet(limit_s: float) -> float:
         share = busy_share()
         if share < QUIET_SHARE or time.monotonic() > deadline:
             return share
+
+
+def as_program(main: Callable[[], None]) -> None:
+    """Run it, and end as kprov's own commands do: an error in words, with its exit code."""
+    try:
+        main()
+    except KprovError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(Interrupted.exit_code)

@@ -74,7 +74,6 @@ def test_a_secret_is_read_from_its_file_without_the_line_end(tmp_path):
 
 def test_the_filters_have_the_names_that_the_roles_use():
     assert {
-        "kprov_seed": seed,
         "kprov_parts": parts,
         "kprov_joiners": joiners,
         "kprov_before": before,

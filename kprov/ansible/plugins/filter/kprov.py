@@ -79,7 +79,6 @@ class FilterModule:
     def filters(self):
         """What Ansible asks for."""
         return {
-            "kprov_seed": seed,
             "kprov_parts": parts,
             "kprov_joiners": joiners,
             "kprov_before": before,
